@@ -1,0 +1,166 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/config/endpoint.h"
+
+namespace server {
+
+/// How many of something may happen in a second, on this node.
+struct Rate {
+  double per_second = 0;
+
+  bool operator==(const Rate&) const = default;
+};
+
+/// Who this node is.
+struct NodeConfig {
+  /// Unique in the cluster; the lease in MySQL keeps it so.
+  std::string name = "${HOSTNAME}";  // Expanded by load_config(), as in every text value.
+
+  /// The address that peers dial; "auto" is this machine's first private address. Without a port
+  /// it takes the one of `ListenConfig::peers`.
+  std::string advertise = "auto";
+
+  /// Clusters that share one database are told apart by this name.
+  std::string cluster = "default";
+};
+
+/// PEM files, read again on SIGHUP. Both or none: without them the node makes a certificate for
+/// its domains in memory, which clients must be told to trust.
+struct TlsConfig {
+  std::string certificate;
+  std::string key;
+};
+
+enum class LogFormat { json, text };
+enum class LogLevel { trace, debug, info, warning, error };
+
+struct LogConfig {
+  LogFormat format = LogFormat::json;
+  LogLevel level = LogLevel::info;
+};
+
+/// Each listener can be switched off ("off", here nullopt).
+struct ListenConfig {
+  std::optional<Endpoint> c2s = Endpoint{"0.0.0.0", 5222};      ///< STARTTLS
+  std::optional<Endpoint> c2s_tls = Endpoint{"0.0.0.0", 5223};  ///< TLS from the first byte
+  std::optional<Endpoint> websocket;
+  std::optional<Endpoint> peers = Endpoint{"0.0.0.0", 5290};
+  std::optional<Endpoint> health = Endpoint{"0.0.0.0", 5299};   ///< livez, readyz, metrics
+  std::optional<Endpoint> admin = Endpoint{"127.0.0.1", 5298};  ///< loopback only
+};
+
+struct PeersConfig {
+  /// Holds the secret that all nodes of the cluster share. Empty: this node refuses to have peers.
+  std::string secret_file;
+
+  /// A peer silent for so long counts as unreachable; its records come back with it.
+  std::chrono::milliseconds silence_max{3'000};
+
+  /// An unreachable peer's records are forgotten after this; a process that is gone is at once.
+  std::chrono::milliseconds forget_after{30'000};
+};
+
+struct MysqlConfig {
+  /// As written; the parts below are taken from it. It holds no password.
+  std::string url;
+  std::string host;
+  std::uint16_t port = 3306;
+  std::string socket;  ///< A Unix socket's path (`?socket=…`), then host and port are unused.
+  std::string user;
+  std::string database;
+
+  std::string password_file;  ///< Empty: the user needs no password.
+
+  /// How long this node stays listed without a renewal. Three renewals may fail.
+  std::chrono::milliseconds lease{15'000};
+
+  std::size_t connections = 4;  ///< For users and credentials; discovery has one of its own.
+  std::chrono::milliseconds timeout{5'000};  ///< To connect, and for a statement.
+};
+
+struct StorageConfig {
+  std::string sqlite = "meerkat.db";  ///< The embedded store, used when there is no `[mysql]`.
+};
+
+enum class DiscoveryBackend { mysql, file };
+
+struct DiscoveryConfig {
+  DiscoveryBackend backend =
+      DiscoveryBackend::mysql;  ///< Without `[mysql]`: the node stands alone.
+  std::string file;             ///< For `file`: a list of nodes, read again when it changes.
+};
+
+struct LimitsConfig {
+  std::uint64_t sessions_max = 200'000;             ///< Bound sessions on this node.
+  std::size_t send_queue_bytes_max = 1024 * 1024;   ///< A session; above it the stream is closed.
+  std::size_t stanza_bytes_max = 256 * 1024;        ///< From a client, after login.
+  std::size_t login_stanza_bytes_max = 10'000;      ///< From a client, before login.
+  Rate login_rate{2'000};                           ///< Above it logins wait.
+  std::size_t resources_max = 10;                   ///< Sessions an account.
+  std::chrono::milliseconds login_timeout{60'000};  ///< Accept to bound session.
+  std::chrono::milliseconds tls_handshake_timeout{10'000};
+  std::chrono::milliseconds close_timeout{5'000};   ///< For the peer's `</stream:stream>`.
+  std::chrono::milliseconds write_timeout{60'000};  ///< No progress in writing: closed.
+};
+
+struct DrainConfig {
+  /// Readiness is off for so long before the first stream is ended; longer than the balancer's
+  /// check interval × failures.
+  std::chrono::milliseconds notice{5'000};
+  Rate rate{500};                              ///< Streams ended, or handed over, in a second.
+  std::chrono::milliseconds deadline{60'000};  ///< After `notice`; then the process exits with 75.
+};
+
+struct C2sConfig {
+  bool tls_required = true;  ///< Refuses logins before STARTTLS.
+
+  /// In the order offered. The -PLUS forms are offered only over TLS.
+  std::vector<std::string> mechanisms = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS",
+                                         "SCRAM-SHA-1", "PLAIN"};
+
+  /// A session silent for so long is asked for a sign of life (XEP-0199); 0 never asks.
+  std::chrono::milliseconds ping_interval{180'000};
+  std::chrono::milliseconds ping_timeout{30'000};  ///< No sign by then: the session is dead.
+};
+
+struct RegisterConfig {
+  bool enabled = false;  ///< In-band registration (XEP-0077).
+};
+
+struct AdminConfig {
+  /// Holds the admin API's token; made on first start, readable by this user only, if absent.
+  std::string token_file = "meerkat-admin.token";
+};
+
+/// What a node is told. `load_config()` makes it, checked as a whole; nothing else in the server
+/// reads the file, the flags or the environment. Paths are relative to the working directory of
+/// the process, or absolute.
+///
+/// A field that is added here gets one row in option_table.cc, which makes its flag, its line of
+/// `--help`, its place in the file and its entry in docs/configuration.md.
+struct Config {
+  std::vector<std::string> domains = {"localhost"};  ///< Served here; the first is the main one.
+  std::size_t loops = 0;                             ///< Event loops; 0 is one a core.
+  NodeConfig node;
+  TlsConfig tls;
+  LogConfig log;
+  ListenConfig listen;
+  PeersConfig peers;
+  std::optional<MysqlConfig> mysql;
+  StorageConfig storage;
+  DiscoveryConfig discovery;
+  LimitsConfig limits;
+  DrainConfig drain;
+  C2sConfig c2s;
+  RegisterConfig registration;  ///< `[register]`, which is a word of the language.
+  AdminConfig admin;
+};
+
+}  // namespace server
