@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "discovery/error.h"
+#include "discovery/node_row.h"
+
+namespace discovery {
+
+/// What one look into the registry found.
+struct Reading {
+  /// All listed nodes, this one included, also those whose lease is over but not yet recycled.
+  std::vector<NodeRow> nodes;
+
+  /// The registry's clock when it answered, if it has one of its own.
+  std::optional<std::chrono::system_clock::time_point> clock;
+
+  /// Rows left out because they name no node (K7) or are more than a cluster may have.
+  std::size_t rows_ignored = 0;
+};
+
+/// A place where the nodes of a cluster list themselves: MySQL, a file.
+///
+/// Calls block, at most for the back end's own timeout. Threads: used by one thread at a time
+/// (Discovery's own), which need not be the one that made it.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// Lists this node, or extends its lease by `lease` from now, and reads the others.
+  /// `self.number` is ignored: the registry gives it, see the row of that name in the reading.
+  /// Errors: all of Errc.
+  virtual Result<Reading> renew(const NodeRow& self, std::chrono::milliseconds lease) = 0;
+
+  /// Reads only. Errors: registry_unavailable, access_denied, registry_broken, malformed.
+  virtual Result<Reading> read() = 0;
+
+  /// Takes this node's row away, if it is of this incarnation; an absent row is no error.
+  virtual Result<void> leave(const NodeRow& self) = 0;
+
+  /// The last failure in words, for the log: which host, which file and line. Holds no password.
+  [[nodiscard]] virtual std::string last_failure() const = 0;
+};
+
+}  // namespace discovery
