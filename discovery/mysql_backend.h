@@ -1,7 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "discovery/backend.h"
 #include "discovery/mysql_connection.h"
@@ -26,6 +28,10 @@ class MysqlBackend final : public Backend {
 
  private:
   class Session;
+
+  Result<void> claim(Session& session, const NodeRow& self, std::chrono::milliseconds lease);
+  void recycle_if_due(Session& session, const Reading& reading, std::chrono::milliseconds lease);
+
   template <class F>
   auto on_session(F use) -> decltype(use(std::declval<Session&>()));
 
@@ -33,6 +39,8 @@ class MysqlBackend final : public Backend {
   std::string cluster_;
   std::unique_ptr<Session> session_;
   bool was_listed_ = false;  // A first claim may take over a former life's row; a later one not.
+  std::optional<std::chrono::steady_clock::time_point> working_since_;  // Without a gap.
+  std::chrono::steady_clock::time_point last_answer_;
   std::string last_failure_;
 };
 

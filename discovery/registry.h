@@ -34,8 +34,8 @@ class Events {
   }
   virtual void backend_recovered(std::chrono::milliseconds outage) { (void)outage; }
 
-  /// Another live node has this node's name. Repeated each time the holder changes; this node has
-  /// no peers and tries again until the holder's lease ends.
+  /// Another live node has this node's name. Again each time the holder changes; this node is not
+  /// listed, is told no peers that it did not know, and tries until the holder's lease ends.
   virtual void name_taken(const NodeRow& holder) { (void)holder; }
 
   /// A listed node speaks no protocol version that we do; it is not among the peers. Once a life.
