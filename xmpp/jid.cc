@@ -1,0 +1,247 @@
+#include "xmpp/jid.h"
+
+#include <arpa/inet.h>
+#include <idna.h>
+#include <stringprep.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "xmpp/characters.h"
+#include "xmpp/escape.h"
+
+namespace xmpp {
+namespace {
+
+constexpr std::size_t part_bytes_max = 1023;
+constexpr std::size_t raw_bytes_max = 3 * part_bytes_max;  // Preparation may also make it shorter.
+
+struct Free {
+  void operator()(char* text) const noexcept { std::free(text); }
+};
+using CString = std::unique_ptr<char, Free>;
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) >= 0; });
+}
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+/// Checks what every part must be before libidn sees it: libidn reads up to a NUL, and past the
+/// end of what is no UTF-8 (CVE-2015-2059, hardening S13).
+Result<void> check_raw(std::string_view part) {
+  if (part.empty()) {
+    return Errc::jid_malformed;
+  }
+  if (part.size() > raw_bytes_max) {
+    return Errc::jid_part_too_long;
+  }
+  if (!is_utf8(part)) {
+    return Errc::bad_utf8;
+  }
+  return is_xml_text(part) ? Result<void>() : Errc::jid_malformed;
+}
+
+Result<std::string> check_prepared(std::string part) {
+  if (part.empty()) {
+    return Errc::jid_malformed;
+  }
+  if (part.size() > part_bytes_max) {
+    return Errc::jid_part_too_long;
+  }
+  return part;
+}
+
+Result<std::string> apply(const Stringprep_profile* profile, std::string_view part) {
+  std::array<char, 4 * raw_bytes_max> buffer;
+  std::memcpy(buffer.data(), part.data(), part.size());
+  buffer[part.size()] = '\0';
+  // Code points unassigned in Unicode 3.2 are let through: emoji are among them.
+  const int status = stringprep(buffer.data(), buffer.size(), Stringprep_profile_flags{}, profile);
+  if (status == STRINGPREP_TOO_SMALL_BUFFER) {
+    return Errc::jid_part_too_long;
+  }
+  if (status != STRINGPREP_OK) {
+    return Errc::jid_malformed;
+  }
+  return std::string(buffer.data());
+}
+
+/// By a stringprep profile. What the profile would change once more is refused: otherwise a JID
+/// parsed twice would differ from one parsed once.
+Result<std::string> prepare(const Stringprep_profile* profile, std::string_view part) {
+  Result<std::string> once = apply(profile, part);
+  if (once.has_error()) {
+    return once;
+  }
+  Result<std::string> checked = check_prepared(std::move(*once));
+  if (checked.has_error()) {
+    return checked;
+  }
+  const Result<std::string> twice = apply(profile, *checked);
+  return twice.has_value() && *twice == *checked ? checked : Errc::jid_malformed;
+}
+
+// RFC 6122 appendix A.5, RFC 7622 §3.3.1.
+bool is_excluded_from_local(char c) {
+  return c <= ' ' || c == 0x7f || std::strchr("\"&'/:<>@", c) != nullptr;
+}
+
+Result<std::string> prepare_local(std::string_view part) {
+  if (const Result<void> raw = check_raw(part); raw.has_error()) {
+    return raw.error();
+  }
+  if (!is_ascii(part)) {
+    return prepare(stringprep_xmpp_nodeprep, part);
+  }
+  if (std::any_of(part.begin(), part.end(), is_excluded_from_local)) {
+    return Errc::jid_malformed;
+  }
+  std::string prepared(part);
+  std::transform(prepared.begin(), prepared.end(), prepared.begin(), lower);
+  return check_prepared(std::move(prepared));
+}
+
+Result<std::string> prepare_resource(std::string_view part) {
+  if (const Result<void> raw = check_raw(part); raw.has_error()) {
+    return raw.error();
+  }
+  if (!is_ascii(part)) {
+    return prepare(stringprep_xmpp_resourceprep, part);
+  }
+  if (std::any_of(part.begin(), part.end(), [](char c) { return c < ' ' || c == 0x7f; })) {
+    return Errc::jid_malformed;
+  }
+  return check_prepared(std::string(part));
+}
+
+/// An IPv6 address in brackets, in the one form of RFC 5952.
+Result<std::string> prepare_literal(std::string_view domain) {
+  in6_addr address;
+  std::array<char, INET6_ADDRSTRLEN> buffer;
+  if (domain.size() < 4 || domain.back() != ']') {
+    return Errc::jid_malformed;
+  }
+  const std::string inside(domain.substr(1, domain.size() - 2));
+  if (inet_pton(AF_INET6, inside.c_str(), &address) != 1 ||
+      inet_ntop(AF_INET6, &address, buffer.data(), buffer.size()) == nullptr) {
+    return Errc::jid_malformed;
+  }
+  return "[" + std::string(buffer.data()) + "]";
+}
+
+/// Labels of letters, digits and inner hyphens, 1 to 63 bytes each (RFC 1123 §2.1).
+bool has_host_labels(std::string_view domain) {
+  while (true) {
+    const std::string_view label = domain.substr(0, domain.find('.'));
+    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') {
+      return false;
+    }
+    for (const char c : label) {
+      if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-') {
+        return false;
+      }
+    }
+    if (label.size() == domain.size()) {
+      return true;
+    }
+    domain.remove_prefix(label.size() + 1);
+  }
+}
+
+bool has_a_label(std::string_view domain) {
+  return domain.starts_with("xn--") || domain.find(".xn--") != domain.npos;
+}
+
+Result<std::string> prepare_domain(std::string_view part) {
+  if (const Result<void> raw = check_raw(part); raw.has_error()) {
+    return raw.error();
+  }
+  if (part.front() == '[') {
+    return prepare_literal(part);
+  }
+  std::string domain(part);
+  if (domain.back() == '.') {
+    domain.pop_back();  // RFC 7622 §3.2: the root's dot is dropped before all else.
+  }
+  std::transform(domain.begin(), domain.end(), domain.begin(), lower);
+  if (is_ascii(domain) && !has_a_label(domain)) {
+    return has_host_labels(domain) ? check_prepared(std::move(domain)) : Errc::jid_malformed;
+  }
+  // To A-labels and back: the same U-labels, whichever of the two somebody wrote.
+  char* raw = nullptr;
+  if (idna_to_ascii_8z(domain.c_str(), &raw, IDNA_USE_STD3_ASCII_RULES) != IDNA_SUCCESS) {
+    return Errc::jid_malformed;
+  }
+  const CString ascii(raw);
+  if (!has_host_labels(ascii.get())) {
+    return Errc::jid_malformed;
+  }
+  raw = nullptr;
+  if (idna_to_unicode_8z8z(ascii.get(), &raw, IDNA_USE_STD3_ASCII_RULES) != IDNA_SUCCESS) {
+    return Errc::jid_malformed;
+  }
+  const CString unicode(raw);
+  if (has_a_label(unicode.get())) {
+    return Errc::jid_malformed;  // It says that it is encoded, and it is not.
+  }
+  return check_prepared(unicode.get());
+}
+
+}  // namespace
+
+Result<Jid> Jid::parse(std::string_view text) {
+  // RFC 7622 §3.2: first the '/', then the '@', so that a resource may hold both.
+  const std::size_t slash = text.find('/');
+  const std::string_view address = text.substr(0, slash);
+  const std::size_t at = address.find('@');
+  if (at == 0 || (slash != text.npos && slash + 1 == text.size())) {
+    return Errc::jid_malformed;
+  }
+  return make(at == address.npos ? std::string_view() : address.substr(0, at),
+              at == address.npos ? address : address.substr(at + 1),
+              slash == text.npos ? std::string_view() : text.substr(slash + 1));
+}
+
+Result<Jid> Jid::make(std::string_view local, std::string_view domain, std::string_view resource) {
+  Jid jid;
+  if (!local.empty()) {
+    Result<std::string> prepared = prepare_local(local);
+    if (prepared.has_error()) {
+      return prepared.error();
+    }
+    jid.text_ = std::move(*prepared);
+    jid.local_end_ = static_cast<std::uint16_t>(jid.text_.size());
+    jid.text_ += '@';
+  }
+  const Result<std::string> prepared = prepare_domain(domain);
+  if (prepared.has_error()) {
+    return prepared.error();
+  }
+  jid.text_ += *prepared;
+  jid.domain_end_ = static_cast<std::uint16_t>(jid.text_.size());
+  return resource.empty() ? Result<Jid>(std::move(jid)) : jid.with_resource(resource);
+}
+
+Jid Jid::bare() const {
+  Jid jid;
+  jid.text_ = bare_str();
+  jid.local_end_ = local_end_;
+  jid.domain_end_ = domain_end_;
+  return jid;
+}
+
+Result<Jid> Jid::with_resource(std::string_view resource) const {
+  const Result<std::string> prepared = prepare_resource(resource);
+  if (prepared.has_error()) {
+    return prepared.error();
+  }
+  Jid jid = bare();
+  jid.text_.append("/").append(*prepared);
+  return jid;
+}
+
+}  // namespace xmpp
