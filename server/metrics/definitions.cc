@@ -1,0 +1,56 @@
+#include "server/metrics/definitions.h"
+
+namespace server::metric {
+
+std::span<const Definition* const> all() {
+  static constexpr const Definition* definitions[] = {&build_info,
+                                                      &node_state,
+                                                      &start_time,
+                                                      &loop_lag,
+                                                      &loop_busy_ratio,
+                                                      &process_cpu,
+                                                      &process_resident,
+                                                      &process_virtual,
+                                                      &process_threads,
+                                                      &process_open_fds,
+                                                      &process_max_fds,
+                                                      &process_start,
+                                                      &log_dropped,
+                                                      &sessions,
+                                                      &sessions_max,
+                                                      &logins,
+                                                      &login_duration,
+                                                      &streams_closed,
+                                                      &stanzas_received,
+                                                      &stanzas_sent,
+                                                      &stanzas_bounced,
+                                                      &stanzas_dropped,
+                                                      &stream_received_bytes,
+                                                      &stream_sent_bytes,
+                                                      &send_queue_bytes,
+                                                      &unacknowledged_stanzas,
+                                                      &route_duration,
+                                                      &peers,
+                                                      &peer_round_trip,
+                                                      &table_records,
+                                                      &peer_backlog,
+                                                      &peer_lag,
+                                                      &joins,
+                                                      &join_duration,
+                                                      &join_conflicts,
+                                                      &leases_live,
+                                                      &lease_renewals,
+                                                      &lease_remaining,
+                                                      &mysql_connections,
+                                                      &mysql_wait,
+                                                      &mysql_query,
+                                                      &mysql_errors,
+                                                      &mysql_queue,
+                                                      &drain_phase,
+                                                      &drain_remaining,
+                                                      &drain_moved,
+                                                      &drain_deadline};
+  return definitions;
+}
+
+}  // namespace server::metric
