@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -37,11 +36,12 @@ class LogRing {
   /// Whether a reader at `position` can still read on.
   bool has_after(Position position) const;
 
-  /// Appends entries behind the cursor to `out`, up to about `bytes_max` (at least one), leaving
-  /// out those for which `wanted` is given and says no. Moves the cursor. False: the entries behind
-  /// the cursor are no longer kept (it has not moved).
-  bool read(Cursor& cursor, std::size_t bytes_max,
-            const FunctionRef<bool(std::string_view entry, Position)>* wanted, std::string& out);
+  using Wanted = FunctionRef<bool(std::string_view entry, Position)>;
+
+  /// Appends some of the entries behind the cursor to `out`, up to about `bytes_max` (at least
+  /// one), leaving out those for which `wanted` is given and says no. Moves the cursor, which
+  /// stands at head() when there was nothing more. False: the entries behind it are no longer kept.
+  bool read(Cursor& cursor, std::size_t bytes_max, const Wanted* wanted, std::string& out);
 
  private:
   struct Segment {

@@ -55,7 +55,7 @@ class RecordShard {
 
   static RecordView view(const Entry& entry);
   static bool at_key(const Entry& entry, std::uint64_t hash, const RecordView& key);
-  Entry** slot(std::uint64_t hash) { return &buckets_[(hash >> 8) & (buckets_.size() - 1)]; }
+  Entry** slot(std::uint64_t hash);
   const Entry* first(std::uint64_t hash) const;
   void grow();
 

@@ -27,9 +27,6 @@ namespace replication {
 class NodeState;
 class Owners;
 
-constexpr std::size_t key_part_bytes_max = 4096;
-constexpr std::size_t record_bytes_max = 256 * 1024;  // Several fit in a frame of 1 MiB.
-
 struct TableOptions {
   bool unique = false;        ///< At most one live record at a key; see Table.
   std::uint16_t version = 1;  ///< Of the record's format; told to peers, older ones may differ.
@@ -109,9 +106,11 @@ class TableCore {
   };
   Replica replica(NodeRef owner) const;
 
-  /// Applies `entries` (see docs/protocol.md) of the owner's log or snapshot. False: not entries.
-  bool apply(NodeRef owner, std::string_view entries);
+  /// Applies `entries` (see docs/protocol.md) of the owner's log or snapshot, and adds their number
+  /// to `count`. False: not entries.
+  bool apply(NodeRef owner, std::string_view entries, std::uint64_t& count);
   void set_applied(NodeRef owner, Position applied);
+  Position applied(NodeRef owner) const;
   void begin_snapshot(NodeRef owner, Position position);
   void end_snapshot(NodeRef owner);
 
@@ -121,8 +120,10 @@ class TableCore {
   /// The owner is gone: whatever it sends next begins with a snapshot.
   void forget_replica(NodeRef owner);
 
-  /// Ends waits up to `acked`, and those whose deadline is before `now`; see also fail_waits().
+  /// Ends waits up to `acked`, and those whose deadline is before `now`.
   void settle_waits(Position acked, Deadline now);
+
+  /// Ends all waits, present and future, with `error`.
   void fail_waits(boost::system::error_code error);
 
   /// Erases own records that lost against another owner's when they were written.
@@ -149,11 +150,17 @@ class TableCore {
     ReplicatedHandler done;
   };
 
+  struct Waits {
+    std::multimap<Position, Wait> by_position;
+    boost::system::error_code closed;  // Set: no wait begins any more.
+  };
+
   struct Lost {
     std::string group, member, record;
     NodeRef winner;
   };
 
+  std::uint64_t hash(std::string_view group) const;
   Shard& shard_for(std::uint64_t hash) { return shards_[hash % shard_count]; }
   const Shard& shard_for(std::uint64_t hash) const { return shards_[hash % shard_count]; }
   OwnerTotals& totals(NodeRef owner);
@@ -165,6 +172,9 @@ class TableCore {
   bool is_winner(const RecordShard& records, std::uint64_t hash, const RecordView& record) const;
   bool take_lost(Shard& shard, std::uint64_t hash, std::string_view group, std::string_view member,
                  Lost& lost);
+  void report(const Lost& lost);
+  void sweep(NodeRef owner, std::size_t shard, FunctionRef<bool(std::uint16_t epoch)> stale);
+  static std::uint64_t digest_of(const RecordView& record);
   void tell(bool put, const RecordView& record) const;
   void note_stall(std::chrono::steady_clock::time_point since);
 
@@ -179,7 +189,7 @@ class TableCore {
   OwnerTotals& own_totals_;
   std::vector<Watcher> watchers_;
   LostHandler lost_handler_;
-  Guarded<std::multimap<Position, Wait>> waits_;
+  Guarded<Waits> waits_;
   Guarded<std::vector<std::pair<std::string, std::string>>> conflicts_;
   std::atomic<std::int64_t> write_stall_max_us_{0};
 };

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replication/error.h"
+#include "replication/frame.h"
+#include "replication/hello.h"
+#include "replication/inflow.h"
+#include "replication/outflow.h"
+
+namespace replication {
+
+namespace asio = boost::asio;
+
+class Link;
+
+/// Who decides about links: the mesh. Called on the link thread.
+class LinkHost {
+ public:
+  virtual ~LinkHost() = default;
+
+  /// The other side has proven itself: may it become this node's link to it?
+  virtual boost::system::error_code admit(const Link& link, const Hello& peer) = 0;
+
+  /// The link stands. The host calls establish() or close().
+  virtual void proven(const std::shared_ptr<Link>& link) = 0;
+
+  /// The frames of one read have been taken.
+  virtual void received(Link& link) = 0;
+
+  /// Once for each link, whoever closed it; never from inside a call to the link.
+  virtual void closed(const std::shared_ptr<Link>& link, boost::system::error_code why) = 0;
+};
+
+/// One TCP connection to another node, from the first byte to the last: hello, then the flows of
+/// frames in both directions. All that gathers while the socket is busy leaves in the next write.
+///
+/// Threads: the link thread.
+class Link : public std::enable_shared_from_this<Link> {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Tcp = asio::ip::tcp;
+
+  Link(asio::io_context& io, LinkHost& host, Handshake::Local local, std::size_t frame_bytes_max);
+
+  /// Connects to `address_text`:`port` (a name is looked up) and says hello.
+  void dial(const std::string& host, std::uint16_t port);
+
+  /// Waits for the hello of who connected.
+  void accept(Tcp::socket socket);
+
+  /// The proven link becomes the one to `peer`.
+  void establish(NodeState& node, NodeRef peer);
+
+  /// Starts a write if none is under way and there is something to send.
+  void pump();
+
+  /// Sends what is queued, then closes the sending side.
+  void finish();
+
+  /// Closes at once, after one try to send `last_words`.
+  void close(boost::system::error_code why, const std::string& last_words = {});
+
+  bool is_closed() const { return closed_; }
+  bool established() const { return inflow_.has_value(); }
+  bool refused_by_peer() const { return refused_by_peer_; }
+  bool connected() const { return connected_; }
+  Role role() const { return role_; }
+  const Hello& hello() const { return handshake_.peer(); }
+  std::uint16_t protocol() const { return handshake_.protocol(); }
+  const std::string& address() const { return address_; }  // Without the port.
+  NodeRef peer() const { return peer_; }
+  Inflow& inflow() { return *inflow_; }
+  Outflow& outflow() { return *outflow_; }
+  Clock::time_point begun() const { return begun_; }
+
+  Clock::time_point last_heard;  // The mesh may move it, when this node was the one asleep.
+  Clock::time_point last_ping;
+
+ private:
+  void connect(const Tcp::endpoint& endpoint);
+  void on_connected(boost::system::error_code error);
+  void read();
+  void on_read(boost::system::error_code error, std::size_t size);
+  boost::system::error_code take(const Frame& frame, std::string& last_words);
+  void send(std::string bytes);
+  void write();
+
+  asio::io_context& io_;
+  LinkHost& host_;
+  const std::size_t frame_bytes_max_;
+  const Role role_;
+  const Clock::time_point begun_ = Clock::now();
+  Tcp::socket socket_;
+  Tcp::resolver resolver_;
+  Handshake handshake_;
+  FrameDecoder decoder_;
+  std::string address_;
+  NodeRef peer_;
+  std::optional<Outflow> outflow_;
+  std::optional<Inflow> inflow_;
+  std::vector<char> in_;
+  std::string out_;
+  std::string queued_;  // Handshake frames; the flows keep their own.
+  bool connected_ = false;
+  bool writing_ = false;
+  bool finishing_ = false;
+  bool closed_ = false;
+  bool refused_by_peer_ = false;
+};
+
+}  // namespace replication

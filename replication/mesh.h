@@ -1,0 +1,157 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "replication/guarded.h"
+#include "replication/link.h"
+#include "replication/node_state.h"
+
+namespace replication {
+
+/// The links of one node: dials and accepts, keeps one link a peer, notices who is gone.
+///
+/// Which of two links of a pair stays: the one that the node with the lesser name dialled. A link
+/// that has fallen silent yields to any new one.
+///
+/// Threads: members marked [any thread]; all else runs on the link thread, which this owns.
+class Mesh : private LinkHost {
+ public:
+  explicit Mesh(NodeState& node);
+  ~Mesh() override;
+
+  Result<void> start();
+  void stop(std::chrono::milliseconds drain);
+
+  void set_peers(std::vector<PeerAddress> peers);  // [any thread]
+  void wake();                                     // [any thread]
+  std::uint16_t listen_port() const { return listen_port_; }
+  bool joined() const { return joined_; }                             // [any thread]
+  bool wait_joined(Deadline deadline) const;                          // [any thread]
+  std::vector<PeerStatus> peers() const { return statuses_.copy(); }  // [any thread]
+  RefusalCounts refusals() const { return refusals_.copy(); }         // [any thread]
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  using Time = Clock::time_point;
+  using Tcp = asio::ip::tcp;
+  using ErrorCode = boost::system::error_code;
+  using LinkPtr = std::shared_ptr<Link>;
+
+  // All that is known of the node of one name, over its lives.
+  struct Peer {
+    std::string name;
+    std::optional<PeerAddress> listed;  // From discovery.
+    std::optional<PeerAddress> seen;    // From its hello: to look after one that is not listed.
+    std::optional<NodeRef> ref;         // Its present life, until that is gone.
+    NodeId last_id;                     // Of its latest life, present or not.
+    bool left = false;                  // That life said goodbye and cannot come back.
+    LinkPtr link;
+    LinkPtr dialling;
+    Time next_dial{};
+    std::chrono::milliseconds backoff{};
+    bool tried = false;    // A dial has ended, well or badly: we know whether it answers.
+    bool ready = false;    // The present link has caught up in both directions.
+    bool counted = false;  // Waits for replication wait for it.
+    bool unreachable = false;
+    bool lagging = false;
+    Time last_heard{};
+    ErrorCode last_error;
+    bool refused = false;
+    std::vector<Position> acked;  // At the last look, to notice progress.
+    Time last_progress{};
+    JoinStats last_join;
+    std::uint64_t resyncs = 0;
+  };
+
+  // A gone owner's records that are still in memory, invisible.
+  struct Sweep {
+    NodeRef ref;
+    std::size_t table = 0;
+    std::size_t shard = 0;
+  };
+
+  // mesh.cc: life and time.
+  void run();
+  void accept();
+  void tick();
+  void look_after(Peer& peer, Time now);
+  void watch_lag(Peer& peer, Time now);
+  void pump();
+  void settle_waits(Time now);
+  void apply_peers(const std::vector<PeerAddress>& listed);
+  void begin_stop(Time drain_until);
+  void go_on_stopping(Time now);
+  void sweep_some();
+  void finish_sweep(NodeRef ref);
+
+  // mesh_links.cc: links come and go.
+  ErrorCode admit(const Link& link, const Hello& hello) override;
+  void proven(const LinkPtr& link) override;
+  void received(Link& link) override;
+  void closed(const LinkPtr& link, ErrorCode why) override;
+  void link_lost(Peer& peer, ErrorCode why);
+  void dial_failed(Peer& peer, const LinkPtr& link, ErrorCode why);
+  void incoming_failed(const LinkPtr& link, ErrorCode why);
+  void dial(Peer& peer);
+  void gone(Peer& peer, Errc why);
+  void hand_back(NodeRef ref);
+  void mark_unreachable(Peer& peer, ErrorCode why);
+  void report_refusal(const std::string& who, ErrorCode why);
+  bool canonical(const Link& link, const std::string& peer_name) const;
+  Peer& peer(const std::string& name);
+  LinkPtr new_link(Role role, std::string wanted);
+  std::chrono::milliseconds jittered(std::chrono::milliseconds delay);
+
+  // mesh_status.cc: what others see.
+  PeerState state_of(const Peer& peer) const;
+  PeerStatus status_of(const Peer& peer) const;
+  void publish();
+
+  NodeState& node_;
+  const NodeOptions& options_;
+  asio::io_context io_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  Tcp::acceptor acceptor_;
+  asio::steady_timer timer_;
+  std::chrono::milliseconds tick_every_{};
+  Time last_tick_{};
+  bool accepting_ = false;
+  std::map<std::string, Peer> peers_;
+  std::set<LinkPtr> incoming_;  // Not proven yet.
+  std::size_t dials_ = 0;
+  std::deque<Sweep> sweeps_;
+  bool peers_set_ = false;
+  std::optional<Time> drain_until_;  // Set: stopping.
+  bool leaving_ = false;
+  std::map<std::string, ErrorCode> reported_;
+  std::mt19937 random_;
+  std::uint16_t listen_port_ = 0;
+  std::atomic<bool> wake_pending_{false};
+  std::atomic<bool> running_{false};
+  std::atomic<bool> joined_{false};
+  Guarded<std::vector<PeerStatus>> statuses_;
+  Guarded<RefusalCounts> refusals_;
+  mutable std::mutex joined_mutex_;
+  mutable std::condition_variable joined_changed_;
+  bool stopped_ = false;  // Under joined_mutex_.
+  std::thread thread_;
+};
+
+}  // namespace replication

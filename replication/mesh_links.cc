@@ -1,0 +1,275 @@
+#include <algorithm>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "replication/mesh.h"
+#include "replication/wire.h"
+
+namespace replication {
+namespace {
+
+// Distinct sources of refusals that are remembered to report a run of equal ones once.
+constexpr std::size_t reported_max = 256;
+
+bool is(boost::system::error_code error, Errc code) { return error == make_error_code(code); }
+
+bool is_refusal(boost::system::error_code error) {
+  return error.category() == replication_category() && error.value() < 100;
+}
+
+}  // namespace
+
+Mesh::Peer& Mesh::peer(const std::string& name) {
+  auto [found, added] = peers_.try_emplace(name);
+  if (added) {
+    found->second.name = name;
+    found->second.backoff = options_.backoff_min;
+  }
+  return found->second;
+}
+
+Mesh::LinkPtr Mesh::new_link(Role role, std::string wanted) {
+  LinkHost& host = *this;
+  Handshake::Local local{.role = role,
+                         .id = node_.id,
+                         .protocol_min = options_.protocol.min,
+                         .protocol_max = options_.protocol.max,
+                         .listen_port = listen_port_,
+                         .cluster = options_.cluster,
+                         .secret = options_.secret,
+                         .wanted = std::move(wanted)};
+  return std::make_shared<Link>(io_, host, std::move(local), options_.frame_bytes_max);
+}
+
+std::chrono::milliseconds Mesh::jittered(std::chrono::milliseconds delay) {
+  std::uniform_real_distribution<double> factor(0.75, 1.25);
+  return std::chrono::milliseconds(
+      static_cast<std::int64_t>(static_cast<double>(delay.count()) * factor(random_)));
+}
+
+bool Mesh::canonical(const Link& link, const std::string& peer_name) const {
+  bool ours_is_lesser = node_.id.name < peer_name;
+  return ours_is_lesser == (link.role() == Role::dialler);
+}
+
+void Mesh::dial(Peer& peer) {
+  const auto& address = peer.listed ? peer.listed : peer.seen;
+  if (!address || drain_until_) return;
+  if (!peer.listed && !peer.ref) return;  // Nobody wants it any more.
+  if (dials_ >= options_.handshakes_max)
+    return;  // K7: however many are listed; a tick tries again.
+  ++dials_;
+  peer.dialling = new_link(Role::dialler, peer.name);
+  peer.dialling->dial(address->host, address->port);
+}
+
+boost::system::error_code Mesh::admit(const Link& link, const Hello& hello) {
+  if (drain_until_) return Errc::stopping;
+  auto found = peers_.find(hello.id.name);
+  if (found == peers_.end()) return {};
+  Peer& peer = found->second;
+  if (hello.id.incarnation < peer.last_id.incarnation) return Errc::stale_incarnation;
+  if (hello.id != peer.last_id) return {};
+  if (peer.left) return Errc::stale_incarnation;
+  if (!peer.link || peer.unreachable) return {};
+  // The same life twice: both have dialled at once, or it has lost the link and we have not
+  // noticed.
+  if (canonical(link, peer.name) || !canonical(*peer.link, peer.name)) return {};
+  std::string stamp;
+  put_number(monotonic_stamp(), stamp);
+  peer.link->outflow().control(FrameKind::ping, stamp);  // A dead link answers with a reset.
+  peer.link->pump();
+  return Errc::duplicate_link;
+}
+
+void Mesh::proven(const LinkPtr& link) {
+  const Hello& hello = link->hello();
+  incoming_.erase(link);
+  Peer& peer = this->peer(hello.id.name);
+  auto ref = node_.owners.intern(hello.id);
+  if (!ref) {
+    link->close(ref.error());
+    return;
+  }
+  if (peer.ref && *peer.ref != *ref) gone(peer, Errc::restarted);
+  finish_sweep(*ref);
+  if (LinkPtr old = std::exchange(peer.link, link)) old->close(Errc::duplicate_link);
+  if (peer.dialling == link) {
+    peer.dialling.reset();
+    --dials_;
+  } else if (peer.dialling && canonical(*link, peer.name)) {
+    std::exchange(peer.dialling, {})->close(Errc::duplicate_link);
+    --dials_;
+  }
+  peer.ref = *ref;
+  peer.last_id = hello.id;
+  peer.left = false;
+  peer.seen = PeerAddress{hello.id.name, link->address(), hello.listen_port};
+  peer.tried = true;
+  peer.ready = false;
+  peer.refused = false;
+  peer.lagging = false;
+  peer.unreachable = false;
+  peer.last_error = {};
+  peer.backoff = options_.backoff_min;
+  peer.last_heard = peer.last_progress = Clock::now();
+  node_.owners.set_life(*ref, Owners::Life::reachable);
+  node_.owners.owner(*ref).outbox.open();
+  link->establish(node_, *ref);
+  reported_.erase(peer.name);
+  node_.events.peer_connected(node_.owners.id(*ref));
+  publish();
+}
+
+void Mesh::received(Link& link) {
+  auto found = peers_.find(link.hello().id.name);
+  if (found == peers_.end() || found->second.link.get() != &link) return;
+  Peer& peer = found->second;
+  const NodeId& id = node_.owners.id(link.peer());
+  if (link.inflow().left()) {
+    peer.left = true;
+    gone(peer, Errc::left);
+    publish();
+    return;
+  }
+  peer.last_heard = link.last_heard;
+  if (peer.unreachable) {
+    peer.unreachable = false;
+    peer.counted = peer.ready && !peer.lagging;
+    node_.owners.set_life(link.peer(), Owners::Life::reachable);
+    node_.events.peer_reachable(id);
+    publish();
+  }
+  if (!peer.ready && link.inflow().caught_up() && link.outflow().settled()) {
+    peer.ready = true;
+    peer.counted = true;
+    peer.last_join = link.inflow().join();
+    node_.events.joined(id, peer.last_join);
+    publish();
+  }
+  settle_waits(Clock::now());
+}
+
+void Mesh::closed(const LinkPtr& link, ErrorCode why) {
+  if (incoming_.erase(link) != 0) {
+    incoming_failed(link, why);
+    return;
+  }
+  for (auto& [name, peer] : peers_) {
+    if (peer.link == link) {
+      link_lost(peer, why);
+      break;
+    }
+    if (peer.dialling == link) {
+      dial_failed(peer, link, why);
+      break;
+    }
+  }
+  publish();
+}
+
+void Mesh::link_lost(Peer& peer, ErrorCode why) {
+  peer.resyncs += peer.link->outflow().resyncs();
+  peer.link.reset();
+  peer.ready = false;
+  peer.last_error = why;
+  peer.next_dial = {};
+  // It broke the protocol, or we did.
+  if (is_refusal(why) && !is(why, Errc::duplicate_link)) report_refusal(peer.name, why);
+  if (!peer.dialling) dial(peer);
+}
+
+void Mesh::dial_failed(Peer& peer, const LinkPtr& link, ErrorCode why) {
+  peer.dialling.reset();
+  --dials_;
+  if (drain_until_) return;
+  auto most = options_.backoff_max;
+  if (is(why, Errc::duplicate_link)) {
+    // Not a failure: the other link is there, or about to be.
+    peer.next_dial = Clock::now() + jittered(options_.backoff_min);
+    return;
+  }
+  peer.tried = true;
+  peer.last_error = why;
+  peer.refused = is_refusal(why);
+  if (peer.refused) {
+    report_refusal(peer.name, why);
+    most = std::max(most, options_.backoff_refused_max);
+  }
+  if (why == asio::error::connection_refused && !link->connected() && peer.ref &&
+      (!peer.link || peer.unreachable)) {
+    peer.last_error = Errc::connection_refused;
+    gone(peer, Errc::connection_refused);
+  }
+  peer.next_dial = Clock::now() + jittered(peer.backoff);
+  peer.backoff = std::min(2 * peer.backoff, most);
+}
+
+void Mesh::incoming_failed(const LinkPtr& link, ErrorCode why) {
+  if (drain_until_ || is(why, Errc::duplicate_link)) return;
+  if (why.category() == replication_category()) {
+    report_refusal(link->address(), why);
+  } else {  // A port scan, a health check, a peer that changed its mind: counted, not told.
+    refusals_.with([](RefusalCounts& counts) { ++counts.others; });
+  }
+}
+
+void Mesh::report_refusal(const std::string& who, ErrorCode why) {
+  refusals_.with([&](RefusalCounts& counts) {
+    if (is(why, Errc::bad_frame) || is(why, Errc::sequence_gap)) {
+      ++counts.bad_frame;
+    } else if (is(why, Errc::bad_proof)) {
+      ++counts.bad_proof;
+    } else if (is(why, Errc::other_cluster)) {
+      ++counts.other_cluster;
+    } else if (is(why, Errc::protocol_mismatch)) {
+      ++counts.protocol_mismatch;
+    } else if (is(why, Errc::hello_timeout)) {
+      ++counts.hello_timeout;
+    } else {
+      ++counts.others;
+    }
+  });
+  if (reported_.size() >= reported_max) reported_.clear();
+  auto [last, added] = reported_.try_emplace(who, why);
+  if (!added && last->second == why) return;
+  last->second = why;
+  node_.events.link_refused(who, why);
+}
+
+void Mesh::mark_unreachable(Peer& peer, ErrorCode why) {
+  peer.unreachable = true;
+  peer.counted = false;
+  peer.last_error = why;
+  node_.owners.set_life(*peer.ref, Owners::Life::unreachable);
+  node_.events.peer_unreachable(node_.owners.id(*peer.ref), why);
+  publish();
+}
+
+void Mesh::gone(Peer& peer, Errc why) {
+  const NodeRef ref = *std::exchange(peer.ref, std::nullopt);
+  std::uint64_t records = 0;
+  for (auto& table : node_.tables) records += table->digest(ref).records;
+  node_.owners.set_life(ref, Owners::Life::gone);  // R5: readers see none of them from here on.
+  for (auto& table : node_.tables) table->forget_replica(ref);
+  peer.ready = peer.counted = peer.lagging = peer.unreachable = false;
+  peer.acked.clear();
+  if (LinkPtr link = std::exchange(peer.link, {})) {
+    peer.resyncs += link->outflow().resyncs();
+    link->close(why);
+  }
+  hand_back(ref);
+  node_.events.peer_gone(node_.owners.id(ref), why, records);
+  sweeps_.push_back({.ref = ref});
+  if (sweeps_.size() == 1) asio::post(io_, [this] { sweep_some(); });
+  settle_waits(Clock::now());
+}
+
+void Mesh::hand_back(NodeRef ref) {
+  for (std::string& payload : node_.owners.owner(ref).outbox.close()) {
+    if (node_.undelivered_handler) node_.undelivered_handler(ref, std::move(payload));
+  }
+}
+
+}  // namespace replication

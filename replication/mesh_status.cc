@@ -1,0 +1,75 @@
+#include <algorithm>
+
+#include "replication/mesh.h"
+
+namespace replication {
+
+PeerState Mesh::state_of(const Peer& peer) const {
+  if (peer.unreachable) return PeerState::unreachable;
+  if (peer.link) {
+    if (peer.lagging) return PeerState::lagging;
+    return peer.ready ? PeerState::ready : PeerState::joining;
+  }
+  if (peer.refused) return PeerState::refused;
+  if (!peer.ref && peer.last_id.incarnation != 0) return PeerState::gone;
+  return PeerState::connecting;
+}
+
+PeerStatus Mesh::status_of(const Peer& peer) const {
+  PeerStatus status;
+  status.id = {peer.name, peer.last_id.incarnation};
+  const auto& address = peer.listed ? peer.listed : peer.seen;
+  if (address) status.address = address->host + ":" + std::to_string(address->port);
+  status.state = state_of(peer);
+  status.last_error = peer.last_error;
+  status.last_join = peer.last_join;
+  status.resyncs = peer.resyncs;
+  if (!peer.ref) return status;
+  auto backlog = node_.owners.owner(*peer.ref).outbox.backlog();
+  status.backlog_messages = backlog.messages;
+  status.backlog_bytes = backlog.bytes;
+  if (peer.link) {
+    const Outflow& outflow = peer.link->outflow();
+    status.protocol = peer.link->protocol();
+    status.round_trip = peer.link->inflow().round_trip();
+    status.ack_latency = outflow.ack_latency();
+    status.ack_latency_max = outflow.ack_latency_max();
+    status.resyncs += outflow.resyncs();
+  }
+  for (std::size_t number = 0; number < node_.tables.size(); ++number) {
+    const TableCore& table = *node_.tables[number];
+    PeerTableStatus row{.table = table.name()};
+    if (peer.link) {
+      row.sent_acked = peer.link->outflow().acked(number).position;
+    } else if (number < peer.acked.size()) {
+      row.sent_acked = peer.acked[number];
+    }
+    row.lag = table.position() - std::min(table.position(), row.sent_acked);
+    row.received = table.applied(*peer.ref);
+    row.records = table.digest(*peer.ref).records;
+    status.tables.push_back(std::move(row));
+  }
+  return status;
+}
+
+void Mesh::publish() {
+  std::vector<PeerStatus> statuses;
+  for (const auto& [name, peer] : peers_) statuses.push_back(status_of(peer));
+  statuses_.with([&](auto& published) { published.swap(statuses); });
+  if (joined_ || !peers_set_) return;
+  bool joined = std::all_of(peers_.begin(), peers_.end(), [](const auto& entry) {
+    const Peer& peer = entry.second;
+    if (peer.link) return peer.ready;
+    // It has answered, and may yet again: wait until it has caught up or is known to be away.
+    if (peer.ref) return peer.unreachable;
+    return peer.tried || !peer.listed;
+  });
+  if (!joined) return;
+  {
+    std::lock_guard lock(joined_mutex_);
+    joined_ = true;
+  }
+  joined_changed_.notify_all();
+}
+
+}  // namespace replication

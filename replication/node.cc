@@ -1,0 +1,123 @@
+#include "replication/node.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "replication/mesh.h"
+#include "replication/node_state.h"
+
+namespace replication {
+namespace {
+
+std::uint64_t start_stamp() {
+  auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+NodeOptions checked(NodeOptions options) {
+  assert(!options.name.empty() && options.name.size() <= node_name_bytes_max);
+  assert(!options.cluster.empty() && options.cluster.size() <= node_name_bytes_max);
+  assert(!options.secret.empty());
+  assert(options.protocol.min <= options.protocol.max);
+  assert(options.frame_bytes_max >= 512 * 1024);  // The largest record and one turn of a log.
+  if (options.incarnation == 0) options.incarnation = start_stamp();
+  return options;
+}
+
+}  // namespace
+
+NodeState::NodeState(NodeOptions node_options, Events& node_events)
+    : options(checked(std::move(node_options))),
+      id{options.name, options.incarnation},
+      events(node_events),
+      owners(id, {.queue_bytes_max = options.link_queue_bytes_max,
+                  .frame_bytes_max = options.frame_bytes_max}),
+      mesh(std::make_unique<Mesh>(*this)) {}
+
+NodeState::~NodeState() = default;
+
+TableCore& NodeState::add_table(std::string name, TableOptions table_options) {
+  assert(!started);
+  assert(!name.empty() && name.size() <= 255);
+  assert(std::none_of(tables.begin(), tables.end(),
+                      [&](const auto& table) { return table->name() == name; }));
+  tables.push_back(std::make_unique<TableCore>(std::move(name), table_options, owners,
+                                               options.log_ring_bytes, [this] { wake(); }));
+  return *tables.back();
+}
+
+void NodeState::wake() { mesh->wake(); }
+
+TableCore& open_table(NodeState& node, std::string name, TableOptions options) {
+  return node.add_table(std::move(name), options);
+}
+
+Node::Node(NodeOptions options, Events& events)
+    : state_(std::make_unique<NodeState>(std::move(options), events)) {}
+
+Node::~Node() = default;
+
+void Node::on_message(MessageHandler handler) {
+  assert(!state_->started);
+  state_->message_handler = std::move(handler);
+}
+
+void Node::on_undelivered(UndeliveredHandler handler) {
+  assert(!state_->started);
+  state_->undelivered_handler = std::move(handler);
+}
+
+Result<void> Node::start() {
+  assert(!state_->started);
+  state_->started = true;
+  return state_->mesh->start();
+}
+
+void Node::stop(std::chrono::milliseconds drain) { state_->mesh->stop(drain); }
+
+void Node::set_peers(std::vector<PeerAddress> peers) { state_->mesh->set_peers(std::move(peers)); }
+
+std::uint16_t Node::listen_port() const { return state_->mesh->listen_port(); }
+
+const NodeId& Node::id() const { return state_->id; }
+
+const NodeId& Node::id(NodeRef ref) const { return state_->owners.id(ref); }
+
+Result<NodeRef> Node::ref(const NodeId& id) const { return state_->owners.find(id); }
+
+bool Node::alive(NodeRef ref) const { return state_->owners.alive(ref); }
+
+bool Node::reachable(NodeRef ref) const {
+  return state_->owners.life(ref) == Owners::Life::reachable;
+}
+
+Result<void> Node::send(NodeRef to, std::string_view payload) {
+  if (to == self_ref || !state_->owners.known(to)) return make_error_code(Errc::unknown_node);
+  auto taken = state_->owners.owner(to).outbox.push(payload);
+  if (taken) state_->wake();
+  return taken;
+}
+
+Result<void> Node::send(const NodeId& to, std::string_view payload) {
+  auto ref = state_->owners.find(to);
+  if (!ref) return ref.error();
+  return send(*ref, payload);
+}
+
+bool Node::joined() const { return state_->mesh->joined(); }
+
+bool Node::wait_joined(Deadline deadline) const { return state_->mesh->wait_joined(deadline); }
+
+std::vector<PeerStatus> Node::peers() const { return state_->mesh->peers(); }
+
+std::vector<TableStatus> Node::tables() const {
+  std::vector<TableStatus> statuses;
+  for (const auto& table : state_->tables) statuses.push_back(table->status());
+  return statuses;
+}
+
+RefusalCounts Node::refusals() const { return state_->mesh->refusals(); }
+
+}  // namespace replication

@@ -1,0 +1,184 @@
+// The part of TableCore that links use: copying this node's records out, and applying the others'.
+
+#include <mutex>
+
+#include "replication/entry.h"
+#include "replication/owners.h"
+#include "replication/table_core.h"
+
+namespace replication {
+
+TableCore::ShardCopy TableCore::copy_shard(std::size_t index, std::size_t chunk_bytes,
+                                           std::vector<std::string>& chunks) const {
+  ShardCopy copy;
+  const Shard& shard = shards_[index];
+  std::string chunk;
+  std::shared_lock lock(shard.mutex);
+  shard.records.visit([&](const RecordView& at) {
+    if (at.owner != self_ref) return;
+    append_entry({Entry::Operation::put, at.group, at.member, at.record}, chunk);
+    ++copy.records;
+    if (chunk.size() < chunk_bytes) return;
+    chunks.push_back(std::move(chunk));
+    chunk.clear();
+  });
+  // Writes to this shard are numbered with its lock held, so all of them up to here are in the
+  // copy.
+  copy.position = log_.head();
+  if (!chunk.empty()) chunks.push_back(std::move(chunk));
+  return copy;
+}
+
+TableCore::Replica TableCore::replica(NodeRef owner) const {
+  const OwnerTotals* totals = find_totals(owner);
+  if (totals == nullptr || !totals->complete) return {};
+  return {.applied = totals->applied, .complete = true};
+}
+
+void TableCore::tell(bool put, const RecordView& record) const {
+  for (const Watcher& watcher : watchers_) watcher(put, record);
+}
+
+bool TableCore::apply(NodeRef owner, std::string_view entries, std::uint64_t& count) {
+  OwnerTotals& totals = this->totals(owner);
+  std::string old;
+  Lost lost;
+  while (!entries.empty()) {
+    auto entry = take_entry(entries);
+    if (!entry) return false;
+    ++count;
+    // A record of a unique table that is too short for its stamp is from no release of ours.
+    bool put = entry->operation == Entry::Operation::put;
+    if (put && options_.unique && entry->record.size() < 8) return false;
+    RecordView view{
+        .owner = owner, .group = entry->group, .member = entry->member, .record = entry->record};
+    const std::uint64_t at = hash(view.group);
+    Shard& shard = shard_for(at);
+    bool changed = true;
+    bool conflict = false;
+    {
+      std::unique_lock lock(shard.mutex);
+      if (put) {
+        // A snapshot repeats what is here already; only differences are told.
+        std::string_view before = shard.records.find(at, view);
+        changed = before.data() == nullptr || before != view.record;
+        store(shard, at, view, totals);
+        conflict = options_.unique && take_lost(shard, at, view.group, view.member, lost);
+      } else {
+        changed = remove(shard, at, view, totals, &old);
+        view.record = old;
+      }
+    }
+    if (changed) tell(put, view);
+    if (conflict) report(lost);
+  }
+  return true;
+}
+
+bool TableCore::take_lost(Shard& shard, std::uint64_t at, std::string_view group,
+                          std::string_view member, Lost& lost) {
+  RecordView ours{.owner = self_ref, .group = group, .member = member, .record = {}};
+  ours.record = shard.records.find(at, ours);
+  if (ours.record.data() == nullptr) return false;
+  RecordView best = ours;
+  shard.records.visit_group(at, group, [&](const RecordView& other) {
+    if (other.member == member && owners_.alive(other.owner) && beats(other, best)) best = other;
+  });
+  if (best.owner == self_ref) return false;
+  lost.group = group;
+  lost.member = member;
+  lost.winner = best.owner;
+  remove(shard, at, ours, own_totals_, &lost.record);
+  std::string entry;
+  append_entry({Entry::Operation::erase, group, member, {}}, entry);
+  log_.append(entry);
+  return true;
+}
+
+void TableCore::report(const Lost& lost) {
+  wake_();  // The erase is in the log.
+  if (lost_handler_ == nullptr) return;
+  lost_handler_(
+      {.owner = self_ref, .group = lost.group, .member = lost.member, .record = lost.record},
+      lost.winner);
+}
+
+void TableCore::resolve_pending_conflicts() {
+  std::vector<std::pair<std::string, std::string>> keys;
+  conflicts_.with([&](auto& all) { keys.swap(all); });
+  for (const auto& [group, member] : keys) {
+    const std::uint64_t at = hash(group);
+    Shard& shard = shard_for(at);
+    Lost lost;
+    bool conflict = false;
+    {
+      std::unique_lock lock(shard.mutex);
+      conflict = take_lost(shard, at, group, member, lost);
+    }
+    if (conflict) report(lost);
+  }
+}
+
+void TableCore::set_applied(NodeRef owner, Position applied) { totals(owner).applied = applied; }
+
+Position TableCore::applied(NodeRef owner) const {
+  const OwnerTotals* totals = find_totals(owner);
+  return totals == nullptr ? 0 : totals->applied.load();
+}
+
+void TableCore::begin_snapshot(NodeRef owner, Position position) {
+  OwnerTotals& totals = this->totals(owner);
+  totals.complete = false;
+  totals.applied = position;
+  totals.stale_possible = totals.records != 0;
+  ++totals.epoch;  // Only unfinished snapshots leave records of older epochs; 2^16 in a row do not.
+}
+
+void TableCore::end_snapshot(NodeRef owner) {
+  OwnerTotals& totals = this->totals(owner);
+  if (totals.stale_possible) {
+    for (std::size_t shard = 0; shard < shard_count; ++shard) {
+      sweep(owner, shard, [&](std::uint16_t epoch) { return epoch != totals.epoch; });
+    }
+  }
+  totals.stale_possible = false;
+  totals.complete = true;
+}
+
+void TableCore::drop_shard(NodeRef owner, std::size_t shard) {
+  sweep(owner, shard, [](std::uint16_t) { return true; });
+}
+
+void TableCore::sweep(NodeRef owner, std::size_t index, FunctionRef<bool(std::uint16_t)> stale) {
+  OwnerTotals& totals = this->totals(owner);
+  if (totals.records == 0) return;
+  struct Swept {
+    std::string group, member, record;
+  };
+  std::vector<Swept> swept;
+  Shard& shard = shards_[index];
+  {
+    std::unique_lock lock(shard.mutex);
+    shard.records.erase_if([&](const RecordView& at, std::uint16_t epoch) {
+      if (at.owner != owner || !stale(epoch)) return false;
+      --totals.records;
+      totals.sum -= digest_of(at);
+      totals.bytes -= RecordShard::footprint(at);
+      if (!watchers_.empty()) {
+        swept.push_back({std::string(at.group), std::string(at.member), std::string(at.record)});
+      }
+      return true;
+    });
+  }
+  for (const Swept& at : swept) {
+    tell(false, {.owner = owner, .group = at.group, .member = at.member, .record = at.record});
+  }
+}
+
+void TableCore::forget_replica(NodeRef owner) {
+  OwnerTotals& totals = this->totals(owner);
+  totals.complete = false;
+  totals.applied = 0;
+}
+
+}  // namespace replication

@@ -1,0 +1,132 @@
+#include "replication/hello.h"
+
+#include <gtest/gtest.h>
+
+namespace replication {
+namespace {
+
+struct Pair {
+  Pair() = default;
+  Pair(Handshake::Local a, Handshake::Local b) : dialler_local(a), acceptor_local(b) {}
+
+  static Handshake::Local local(Role role, const std::string& name) {
+    return {.role = role, .id = {name, 7}, .cluster = "test", .secret = "secret"};
+  }
+
+  // Passes frames between the two until both have finished; the errors they ended with.
+  void run() {
+    auto admit_all = [](const Hello&) { return boost::system::error_code(); };
+    Handshake dialler(dialler_local, admit_all), acceptor(acceptor_local, admit_all);
+    std::string to_acceptor = dialler.start();
+    std::string to_dialler = acceptor.start();
+    while (!to_acceptor.empty() || !to_dialler.empty()) {
+      at_acceptor = pass(acceptor, to_acceptor, to_dialler, at_acceptor);
+      at_dialler = pass(dialler, to_dialler, to_acceptor, at_dialler);
+    }
+    protocol = dialler.protocol();
+    dialler_peer = dialler.peer();
+    acceptor_peer = acceptor.peer();
+  }
+
+  Handshake::Step pass(Handshake& to, std::string& bytes, std::string& answer,
+                       Handshake::Step last) {
+    FrameDecoder decoder(hello_bytes_max);
+    decoder.feed(bytes);
+    bytes.clear();
+    for (;;) {
+      auto frame = decoder.next();
+      if (!frame || !*frame || last.error) return last;
+      last = to.take(**frame);
+      answer += last.send;
+    }
+  }
+
+  Handshake::Local dialler_local = local(Role::dialler, "a");
+  Handshake::Local acceptor_local = local(Role::acceptor, "b");
+  Handshake::Step at_dialler, at_acceptor;
+  Hello dialler_peer, acceptor_peer;
+  std::uint16_t protocol = 0;
+};
+
+TEST(Handshake, ProvesBothSides) {
+  Pair pair;
+  pair.dialler_local.wanted = "b";
+  pair.run();
+  EXPECT_TRUE(pair.at_dialler.proven);
+  EXPECT_TRUE(pair.at_acceptor.proven);
+  EXPECT_EQ(pair.dialler_peer.id, (NodeId{"b", 7}));
+  EXPECT_EQ(pair.acceptor_peer.id, (NodeId{"a", 7}));
+}
+
+TEST(Handshake, AgreesOnTheHighestCommonProtocol) {
+  Pair pair;
+  pair.dialler_local.protocol_max = 5;
+  pair.acceptor_local.protocol_min = 2;
+  pair.acceptor_local.protocol_max = 3;
+  pair.run();
+  EXPECT_TRUE(pair.at_dialler.proven);
+  EXPECT_EQ(pair.protocol, 3);
+}
+
+TEST(Handshake, TellsBothSidesWhyItFailed) {
+  struct Case {
+    const char* what;
+    Errc reason;
+    void (*spoil)(Pair&);
+  };
+  for (const Case& bad : {
+           Case{"secret", Errc::bad_proof, [](Pair& p) { p.acceptor_local.secret = "other"; }},
+           Case{"cluster", Errc::other_cluster, [](Pair& p) { p.acceptor_local.cluster = "x"; }},
+           Case{"name", Errc::own_name, [](Pair& p) { p.acceptor_local.id.name = "a"; }},
+           Case{"wanted", Errc::wrong_name, [](Pair& p) { p.dialler_local.wanted = "c"; }},
+           Case{"protocol", Errc::protocol_mismatch,
+                [](Pair& p) { p.dialler_local.protocol_min = p.dialler_local.protocol_max = 2; }},
+       }) {
+    Pair pair;
+    bad.spoil(pair);
+    pair.run();
+    EXPECT_EQ(pair.at_dialler.error, bad.reason) << bad.what;
+    EXPECT_EQ(pair.at_acceptor.error, bad.reason) << bad.what;
+    EXPECT_FALSE(pair.at_dialler.proven || pair.at_acceptor.proven) << bad.what;
+  }
+}
+
+TEST(Handshake, TakesNoOtherFrameBeforeTheProof) {
+  for (int kind = 0; kind < 256; ++kind) {
+    if (kind == 1 || kind == 3) continue;
+    Handshake acceptor(Pair::local(Role::acceptor, "b"),
+                       [](const Hello&) { return boost::system::error_code(); });
+    auto step = acceptor.take({static_cast<FrameKind>(kind), "body"});
+    EXPECT_EQ(step.error, Errc::bad_frame) << kind;
+  }
+}
+
+TEST(Proof, DiffersByRoleSecretAndEachHello) {
+  std::string proofs[] = {proof("s", Role::dialler, "a", "b"), proof("s", Role::acceptor, "a", "b"),
+                          proof("t", Role::dialler, "a", "b"), proof("s", Role::dialler, "b", "a"),
+                          proof("s", Role::dialler, "ab", "")};
+  for (int i = 0; i < 5; ++i) {
+    for (int j = 0; j < i; ++j) EXPECT_NE(proofs[i], proofs[j]) << i << " " << j;
+  }
+}
+
+// Design R10: a newer release may append fields.
+TEST(Hello, MayBeLongerThanWeKnow) {
+  Hello hello{.id = {"a", 1}, .nonce = random_nonce(), .cluster = "c"};
+  auto read = decode_hello(encode(hello) + "more");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->id.name, "a");
+  std::string whole = encode(hello);
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(decode_hello(whole.substr(0, size))) << size;
+  }
+}
+
+TEST(Refusal, FromANewerPeerReadsAsUnknown) {
+  EXPECT_EQ(decode_refusal(std::string("\0\2", 2)), Errc::bad_proof);
+  EXPECT_EQ(decode_refusal(std::string("\0\x63", 2)), Errc::unknown);
+  EXPECT_EQ(decode_refusal(""), Errc::unknown);
+}
+
+}  // namespace
+}  // namespace replication

@@ -1,0 +1,199 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/replication/nodes.h"
+
+namespace replication {
+namespace {
+
+using Texts = std::map<std::string, std::string>;
+
+TEST(Nodes, SeeEachOthersRecordsOnceJoined) {
+  TestNode a("a"), b("b");
+  ASSERT_TRUE(a.texts->put({"romeo", "orchard"}, "written before the start"));
+  ASSERT_TRUE(join({&a, &b})) << a.events.all() << b.events.all();
+  EXPECT_EQ(b.at({"romeo", "orchard"}), (Texts{{"a", "written before the start"}}));
+
+  auto position = b.texts->put({"romeo", "orchard"}, "b's own").value();
+  ASSERT_TRUE(b.texts->wait_replicated(position, in(5s)));
+  EXPECT_EQ(a.at({"romeo", "orchard"}),
+            (Texts{{"a", "written before the start"}, {"b", "b's own"}}));
+
+  ASSERT_TRUE(b.texts->wait_replicated(b.texts->erase({"romeo", "orchard"}), in(5s)));
+  EXPECT_EQ(a.at({"romeo", "orchard"}), (Texts{{"a", "written before the start"}}));
+  EXPECT_TRUE(a.node->joined());
+  EXPECT_TRUE(b.node->joined());
+}
+
+TEST(Nodes, FindAllMembersOfAGroup) {
+  TestNode a("a"), b("b");
+  ASSERT_TRUE(join({&a, &b}));
+  ASSERT_TRUE(a.texts->put({"juliet", "balcony"}, "1"));
+  auto last = b.texts->put({"juliet", "chamber"}, "2").value();
+  ASSERT_TRUE(b.texts->wait_replicated(last, in(5s)));
+  Texts found;
+  a.texts->find_group("juliet", [&](NodeRef, const Key& key, const std::string& text) {
+    found[key.second] = text;
+  });
+  EXPECT_EQ(found, (Texts{{"balcony", "1"}, {"chamber", "2"}}));
+}
+
+// A node alone is joined at once; one whose peers do not answer, as soon as that is known.
+TEST(Nodes, AreJoinedWithoutPeersThatDoNotAnswer) {
+  TestNode a("a"), never_started("b");
+  a.start();
+  EXPECT_FALSE(a.node->joined());
+  PeerAddress nobody{"b", "127.0.0.1", 1};
+  a.node->set_peers({nobody});
+  EXPECT_TRUE(a.node->wait_joined(in(5s)));
+}
+
+// Design R3: any number of nodes join at once.
+TEST(Nodes, JoinAllAtOnce) {
+  TestNode a("a"), b("b"), c("c"), d("d");
+  std::vector<TestNode*> all{&a, &b, &c, &d};
+  for (TestNode* node : all) {
+    for (int i = 0; i < 1000; ++i) {
+      ASSERT_TRUE(node->texts->put({node->node->id().name + std::to_string(i), ""}, "text"));
+    }
+  }
+  ASSERT_TRUE(join(all));
+  for (TestNode* node : all) {
+    EXPECT_EQ(node->texts->size(), 4000u);
+    EXPECT_TRUE(same_records(*node, a, {a.node->id(), b.node->id(), c.node->id(), d.node->id()}));
+  }
+}
+
+// Design R5: a kill -9 of the process must be noticed well under a second.
+TEST(DeadNode, TakesItsRecordsAwayAtOnce) {
+  TestNode a("a"), b("b"), c("c");
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(b.texts->put({std::to_string(i), ""}, "text"));
+  ASSERT_TRUE(a.texts->put({"7", ""}, "a's"));
+  ASSERT_TRUE(join({&a, &b, &c}));
+  const auto died = std::chrono::steady_clock::now();
+  b.kill();
+  EXPECT_TRUE(eventually(5s, [&] { return a.texts->size() == 1 && c.texts->size() == 1; }));
+  EXPECT_LT(std::chrono::steady_clock::now() - died, 500ms);
+  EXPECT_TRUE(eventually(1s, [&] {
+    return a.events.has("gone b: nobody listens at the peer's address, 1000");
+  })) << a.events.all();
+  EXPECT_EQ(c.at({"7", ""}), (Texts{{"a", "a's"}}));
+}
+
+TEST(LeavingNode, IsGoneAtOnceAndNotFormerlyUnreachable) {
+  TestNode a("a"), b("b");
+  ASSERT_TRUE(b.texts->put({"k", ""}, "text"));
+  ASSERT_TRUE(join({&a, &b}));
+  b.node->stop();
+  EXPECT_TRUE(eventually(1s, [&] { return a.events.has("gone b: the peer left in order, 1"); }))
+      << a.events.all();
+  EXPECT_FALSE(a.events.has("unreachable"));
+  EXPECT_EQ(a.texts->size(), 0u);
+}
+
+// Design R6: nothing of a former life stays, nothing of the new one is lost.
+TEST(RestartedNode, InheritsNothing) {
+  TestNode a("a");
+  auto b = std::make_unique<TestNode>("b", 1);
+  ASSERT_TRUE(b->texts->put({"old", ""}, "1"));
+  ASSERT_TRUE(join({&a, b.get()}));
+  NodeOptions again = quick("b", 2);
+  again.listen_port = b->node->listen_port();
+  b.reset();
+  TestNode reborn(again);
+  ASSERT_TRUE(reborn.texts->put({"new", ""}, "2"));
+  reborn.start();
+  introduce({&a, &reborn});
+  EXPECT_TRUE(eventually(5s, [&] { return a.ready("b") && a.texts->size() == 1; }))
+      << a.events.all();
+  EXPECT_EQ(a.at({"new", ""}), (Texts{{"b", "2"}}));
+  EXPECT_EQ(a.events.count("gone b"), 1u) << a.events.all();
+}
+
+TEST(Watcher, IsToldOfTheOthersChangesInOrderAndOfTheirEnd) {
+  TestNode a("a"), b("b");
+  Guarded<std::vector<std::string>> seen;
+  a.texts->watch([&](const TextTable::Change& change) {
+    bool put = change.kind == TextTable::Change::Kind::put;
+    seen.with([&](auto& all) { all.push_back((put ? "+" : "-") + change.record); });
+  });
+  ASSERT_TRUE(join({&a, &b}));
+  ASSERT_TRUE(a.texts->put({"own", ""}, "not told"));
+  ASSERT_TRUE(b.texts->put({"k", ""}, "1"));
+  ASSERT_TRUE(b.texts->put({"k", ""}, "2"));
+  b.texts->erase({"k", ""});
+  ASSERT_TRUE(b.texts->wait_replicated(b.texts->put({"k", ""}, "3").value(), in(5s)));
+  b.kill();
+  std::vector<std::string> expected{"+1", "+2", "-2", "+3", "-3"};
+  EXPECT_TRUE(eventually(5s, [&] { return seen.copy() == expected; }));
+}
+
+// Design R3: a join stops nothing anywhere.
+TEST(Join, KeepsNoWriterWaiting) {
+  constexpr int records = 100'000;
+  TestNode a("a"), b("b"), c("c");
+  for (int i = 0; i < records; ++i) {
+    ASSERT_TRUE(a.texts->put({"user" + std::to_string(i), "r"}, "a session record of some bytes"));
+  }
+  ASSERT_TRUE(join({&a, &b}));
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    for (int i = 0; !stop; ++i) {
+      std::string user = "user" + std::to_string(i * 7919 % records);
+      if (i % 3 == 0) {
+        a.texts->erase({user, "r"});
+      } else {
+        a.texts->put({user, "r"}, "written during the join " + std::to_string(i)).value();
+      }
+      std::this_thread::yield();
+    }
+  });
+  c.start();
+  introduce({&a, &b, &c});
+  bool caught_up = eventually(30s, [&] { return c.ready("a"); });
+  stop = true;
+  writer.join();
+  ASSERT_TRUE(caught_up) << c.events.all();
+  ASSERT_TRUE(a.texts->wait_replicated(a.texts->position(), in(30s)));
+  EXPECT_TRUE(eventually(10s, [&] { return same_records(a, c, {a.node->id()}); }));
+  EXPECT_TRUE(same_records(a, b, {a.node->id()}));
+  // Generous: the machine is shared, and a writer can lose its core.
+  EXPECT_LT(a.node->tables().at(0).write_stall_max, 250ms);
+  EXPECT_GE(c.peer("a").last_join.records, 60'000u);
+}
+
+TEST(Replication, WaitsNoLongerThanItsDeadlineAndTheNodesLife) {
+  TestNode a("a");
+  a.start();
+  auto late = a.texts->wait_replicated(a.texts->position() + 1, in(30ms));
+  EXPECT_EQ(late.error(), make_error_code(Errc::deadline_passed));
+  a.node->stop();
+  auto stopped = a.texts->wait_replicated(a.texts->position() + 1, in(10s));
+  EXPECT_EQ(stopped.error(), make_error_code(Errc::stopped));
+}
+
+TEST(Introspection, TellsWhereEachLogStands) {
+  TestNode a("a"), b("b");
+  ASSERT_TRUE(join({&a, &b}));
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(a.texts->put({std::to_string(i), ""}, "text"));
+  ASSERT_TRUE(a.texts->wait_replicated(10, in(5s)));
+  EXPECT_TRUE(eventually(2s, [&] { return a.peer("b").tables.at(0).sent_acked == 10; }));
+  EXPECT_TRUE(eventually(2s, [&] { return b.peer("a").tables.at(0).received == 10; }));
+  EXPECT_EQ(b.peer("a").tables.at(0).records, 10u);
+  EXPECT_TRUE(eventually(2s, [&] { return a.peer("b").round_trip > 0us; }));
+  EXPECT_EQ(a.node->tables().at(0).records_own, 10u);
+  EXPECT_EQ(a.peer("b").protocol, 1);
+}
+
+TEST(Put, RefusesWhatIsTooLarge) {
+  TestNode a("a");
+  EXPECT_TRUE(a.texts->put({std::string(4096, 'k'), ""}, std::string(256 * 1024, 'r')));
+  EXPECT_EQ(a.texts->put({std::string(4097, 'k'), ""}, "r").error(), Errc::too_large);
+  EXPECT_EQ(a.texts->put({"k", ""}, std::string(256 * 1024 + 1, 'r')).error(), Errc::too_large);
+  EXPECT_EQ(a.texts->size(), 1u);
+}
+
+}  // namespace
+}  // namespace replication
