@@ -25,7 +25,8 @@ struct Free {
 using CString = std::unique_ptr<char, Free>;
 
 bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) >= 0; });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<signed char>(c) >= 0; });
 }
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
@@ -55,7 +56,7 @@ Result<std::string> check_prepared(std::string part) {
   return part;
 }
 
-Result<std::string> apply(const Stringprep_profile* profile, std::string_view part) {
+Result<std::string> run_profile(const Stringprep_profile* profile, std::string_view part) {
   std::array<char, 4 * raw_bytes_max> buffer;
   std::memcpy(buffer.data(), part.data(), part.size());
   buffer[part.size()] = '\0';
@@ -73,7 +74,7 @@ Result<std::string> apply(const Stringprep_profile* profile, std::string_view pa
 /// By a stringprep profile. What the profile would change once more is refused: otherwise a JID
 /// parsed twice would differ from one parsed once.
 Result<std::string> prepare(const Stringprep_profile* profile, std::string_view part) {
-  Result<std::string> once = apply(profile, part);
+  Result<std::string> once = run_profile(profile, part);
   if (once.has_error()) {
     return once;
   }
@@ -81,7 +82,7 @@ Result<std::string> prepare(const Stringprep_profile* profile, std::string_view 
   if (checked.has_error()) {
     return checked;
   }
-  const Result<std::string> twice = apply(profile, *checked);
+  const Result<std::string> twice = run_profile(profile, *checked);
   return twice.has_value() && *twice == *checked ? checked : Errc::jid_malformed;
 }
 

@@ -79,6 +79,7 @@ class Stanza {
 
  private:
   struct Document;  // The tinyxml2 document; xml_document.h.
+  struct Pool;
   struct Recycle {
     void operator()(Document* document) const noexcept;
   };

@@ -11,6 +11,9 @@
 
 namespace xmpp {
 
+struct ElementScan;  // Where the scanner is in an element; element_scanner.h.
+struct StreamScope;  // What an unusual stream header declared; element_scanner.h.
+
 /// What a `<stream:stream>` tag says. Values are decoded; an attribute that is absent is empty.
 struct StreamHeader {
   std::string to, from, id, version, lang;
@@ -93,14 +96,13 @@ class StreamParser {
   std::size_t partial_bytes() const { return has_partial() ? tail_.size() : 0; }
 
  private:
-  friend class ElementScanner;
-  struct Scan;   // Where the scanner is in an element.
-  struct Scope;  // What an unusual stream header declared.
   enum class Phase : std::uint8_t { prolog, open, closed, failed };
 
-  Event advance(std::string_view bytes, Scan& scan, bool in_tail, std::size_t& taken);
-  Event finish_header(std::string_view bytes, Scan& scan);
-  Event finish_element(std::string_view bytes, Scan& scan);
+  Event scan_input(std::string_view& input);
+  Event scan_tail(std::string_view& input);
+  Event finish(ElementScan& scan, std::string_view bytes, bool is_in_tail);
+  Event finish_header(const ElementScan& scan, std::string_view bytes);
+  Event finish_element(const ElementScan& scan, std::string_view bytes, bool is_in_tail);
   Event fail(StreamErrorCondition condition, const char* reason, bool is_too_big = false);
   void release();
 
@@ -112,8 +114,8 @@ class StreamParser {
   std::uint32_t wire_bytes_ = 0;
   const char* reason_ = nullptr;
   std::string tail_;                      // The bytes of the unfinished element.
-  std::unique_ptr<Scan> scan_;            // Its state; null when nothing is unfinished.
-  std::unique_ptr<Scope> scope_;          // Null for the usual header: jabber:client and `stream`.
+  std::unique_ptr<ElementScan> scan_;     // Its state; null when nothing is unfinished.
+  std::unique_ptr<StreamScope> scope_;    // Null for the usual header: jabber:client and `stream`.
   std::unique_ptr<StreamHeader> header_;  // Only between stream_open and the next call.
   std::string_view element_, top_name_, top_ns_;
 };
