@@ -16,14 +16,14 @@ namespace discovery {
 struct MysqlAddress {
   std::string host = "127.0.0.1";
   std::uint16_t port = 3306;
-  std::string socket;  ///< A Unix socket's path; then host and port are unused.
-  std::string user;
-  std::string password;
-  std::string database;  ///< Must exist.
+  std::string socket{};  ///< A Unix socket's path; then host and port are unused.
+  std::string user{};
+  std::string password{};
+  std::string database{};  ///< Must exist.
 
   /// PEM file of the authorities that may vouch for the server. Then TLS is required and the
   /// server's name checked; empty: no TLS. There is nothing between (Q5).
-  std::string tls_ca;
+  std::string tls_ca{};
 
   std::chrono::milliseconds connect_timeout{5'000};  ///< Whole seconds count, at least one.
   std::chrono::milliseconds query_timeout{5'000};    ///< For each answer; likewise.

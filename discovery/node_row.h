@@ -22,11 +22,11 @@ NodeState parse_node_state(std::string_view text);
 
 /// One node as the registry lists it.
 struct NodeRow {
-  std::string name;                ///< 1..250 bytes, unique in the cluster
+  std::string name{};              ///< 1..250 bytes, unique in the cluster
   std::uint64_t incarnation = 0;   ///< this life of the node, later lives are greater; 0: not said
   std::uint16_t number = 0;        ///< 1.., unique among the listed; kept while the row is
-  std::string peer_address;        ///< `host:port` that peers dial, 1..255 bytes
-  std::string version;             ///< of the program, at most 64 bytes
+  std::string peer_address{};      ///< `host:port` that peers dial, 1..255 bytes
+  std::string version{};           ///< of the program, at most 64 bytes
   std::uint32_t protocol_min = 0;  ///< the range of peer protocols that it speaks;
   std::uint32_t protocol_max = 0;  ///< 0..0 when the registry does not say
   NodeState state = NodeState::joining;
@@ -44,7 +44,7 @@ bool compatible(const NodeRow& one, const NodeRow& other);
 
 /// The parts of `host:port`, `[v6]:port`.
 struct HostPort {
-  std::string host;
+  std::string host{};
   std::uint16_t port = 0;
 };
 

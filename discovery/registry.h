@@ -52,7 +52,7 @@ class Events {
 struct DiscoveryOptions {
   /// This node. `number`, `lease_remaining` are given by the registry. `incarnation` must be
   /// greater in each life of the node: a start stamp.
-  NodeRow self;
+  NodeRow self{};
 
   /// How long a node stays listed without a renewal. Renewed each quarter: three may fail.
   std::chrono::milliseconds lease{15'000};
@@ -77,7 +77,7 @@ struct DiscoveryOptions {
 /// may do so; a node that lost its row that way waits, so that two cannot take turns.
 ///
 /// Threads: has one of its own, on which the back end, the callback and the events run. All members
-/// may be called from any thread. Design: docs/design/0006-discovery.md
+/// may be called from any thread. Design: discovery/README.md
 class Discovery {
  public:
   using PeersCallback = std::function<void(std::vector<NodeRow>)>;

@@ -30,10 +30,7 @@ struct BlockingPoolOptions {
   std::chrono::milliseconds wait_max{5'000};
 
   /// [pool's threads] Called with the time that each job waited. May be empty.
-  std::function<void(std::chrono::nanoseconds)> on_waited;
-
-  /// [pool's threads] Called on each thread before its first job, after its last. May be empty.
-  std::function<void()> on_thread_start, on_thread_end;
+  std::function<void(std::chrono::nanoseconds)> on_waited{};
 };
 
 /// A few threads for work that blocks: the database, hashing of passwords. The loops never block.
@@ -91,7 +88,7 @@ class BlockingPool {
       finish(std::move(answer));
     }
 
-    void refuse(StorageErrc why) override { finish(Answer(make_error_code(why))); }
+    void refuse(StorageErrc why) override { finish(failure<Answer>(make_error_code(why))); }
 
    private:
     void finish(Answer answer) {

@@ -2,6 +2,9 @@
 
 #include <boost/system/error_code.hpp>
 #include <boost/system/result.hpp>
+#include <span>
+#include <string_view>
+#include <utility>
 
 namespace server {
 
@@ -28,8 +31,18 @@ inline boost::system::error_code make_error_code(StorageErrc code) noexcept {
   return {static_cast<int>(code), storage_category()};
 }
 
+/// Each code with its name, as metrics label it.
+std::span<const std::pair<StorageErrc, std::string_view>> storage_error_names() noexcept;
+
 template <class T>
 using Result = boost::system::result<T>;
+
+/// A failed `R`, some Result. Said in full, because an error_code also converts to bool, which
+/// Result<bool> would take for a value.
+template <class R>
+R failure(boost::system::error_code error) {
+  return R(boost::system::in_place_error, error);
+}
 
 }  // namespace server
 

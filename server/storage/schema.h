@@ -1,10 +1,10 @@
 #pragma once
 
-#include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "server/storage/error.h"
 
 namespace server {
 
@@ -33,5 +33,36 @@ int schema_version();
 /// `$bytes` (up to 255), `$count` (u32), `$time` (UTC, microseconds), `$now`, `$table` (what
 /// stands behind a table's closing bracket).
 std::string in_dialect(std::string_view statement, SqlDialect dialect);
+
+/// A database whose schema is looked at and brought up to date.
+class SchemaTarget {
+ public:
+  virtual ~SchemaTarget() = default;
+  virtual SqlDialect dialect() const = 0;
+  virtual Result<void> execute(const std::string& statement) = 0;
+
+  /// The greatest version in `schema_version`; 0 when the table is empty or not there.
+  virtual Result<int> version() = 0;
+
+  /// Keeps other nodes from migrating at the same time, until unlock(). What was done meanwhile
+  /// is kept, or undone where the database can undo it.
+  virtual Result<void> lock() = 0;
+  virtual Result<void> unlock(bool keep) = 0;
+};
+
+/// What happens when a database's schema is older than this release.
+enum class SchemaPolicy {
+  migrate,  ///< It is brought up to date; several nodes may do so at once.
+  keep,     ///< It is left as it is: schema_outdated.
+};
+
+struct SchemaVersions {
+  int found = 0;
+  int now = 0;  ///< Greater than schema_version() when a newer release has migrated: allowed.
+};
+
+/// Brings `target` to this release's schema, or says why not. A newer schema is left alone: each
+/// step keeps the release before working.
+Result<SchemaVersions> update_schema(SchemaTarget& target, SchemaPolicy policy);
 
 }  // namespace server

@@ -61,7 +61,7 @@ class UserStore {
     std::size_t jobs_waiting = 0, jobs_running = 0;
     std::uint64_t jobs_refused = 0;
     int schema_version = 0;
-    std::string last_failure;  ///< In words; empty while available.
+    std::string last_failure;  ///< In words; stays when it is over.
 
     /// Calls that failed, in all, by class of error.
     std::map<std::string, std::uint64_t> errors;

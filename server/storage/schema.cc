@@ -1,0 +1,117 @@
+#include "server/storage/schema.h"
+
+#include <array>
+#include <utility>
+
+namespace server {
+namespace {
+
+struct Word {
+  std::string_view name, mysql, sqlite;
+};
+
+// Keys are byte strings in MySQL: no collation folds case or accents or pads blanks (Q3), the
+// limit is in bytes as RFC 7622's is, and two of them fit into one index (3,072 bytes), which two
+// utf8mb4 columns of that length would not.
+constexpr std::array<Word, 6> words = {{
+    {"$key", "VARBINARY(1023)", "TEXT COLLATE BINARY"},
+    {"$bytes", "VARBINARY(255)", "BLOB"},
+    {"$count", "INT UNSIGNED", "INTEGER"},
+    {"$time", "DATETIME(6)", "TEXT"},
+    {"$now", "UTC_TIMESTAMP(6)", "strftime('%Y-%m-%d %H:%M:%f', 'now')"},
+    {"$table", "ENGINE=InnoDB ROW_FORMAT=DYNAMIC", "STRICT, WITHOUT ROWID"},
+}};
+
+constexpr std::string_view create_versions =
+    "CREATE TABLE IF NOT EXISTS schema_version ("
+    " version $count NOT NULL PRIMARY KEY,"
+    " applied $time NOT NULL"
+    ") $table";
+
+// Led by the user, so that the table can be spread over several databases by it.
+constexpr std::string_view create_users =
+    "CREATE TABLE IF NOT EXISTS users ("
+    " localpart $key NOT NULL,"
+    " domainpart $key NOT NULL,"
+    " sha1_salt $bytes NOT NULL,"
+    " sha1_iterations $count NOT NULL,"
+    " sha1_stored_key $bytes NOT NULL,"
+    " sha1_server_key $bytes NOT NULL,"
+    " sha256_salt $bytes NOT NULL,"
+    " sha256_iterations $count NOT NULL,"
+    " sha256_stored_key $bytes NOT NULL,"
+    " sha256_server_key $bytes NOT NULL,"
+    " created $time NOT NULL,"
+    " changed $time NOT NULL,"
+    " PRIMARY KEY (localpart, domainpart)"
+    ") $table";
+
+Result<void> apply(SchemaTarget& target, const Migration& step) {
+  for (const std::string_view statement : step.statements) {
+    auto done = target.execute(in_dialect(statement, target.dialect()));
+    if (done.has_error()) return done;
+  }
+  return target.execute(in_dialect("INSERT INTO schema_version (version, applied) VALUES (" +
+                                       std::to_string(step.version) + ", $now)",
+                                   target.dialect()));
+}
+
+Result<SchemaVersions> update_locked(SchemaTarget& target) {
+  auto made = target.execute(in_dialect(create_versions, target.dialect()));
+  if (made.has_error()) return made.error();
+  const Result<int> found = target.version();
+  if (found.has_error()) return found.error();
+  SchemaVersions versions{.found = *found, .now = *found};
+  for (const Migration& step : migrations()) {
+    if (step.version <= versions.now) continue;
+    auto applied = apply(target, step);
+    if (applied.has_error()) {
+      // The lock of MySQL does not reach over a Galera cluster's nodes. There the version's unique
+      // row tells that another node was faster; its statements were the same as ours.
+      const Result<int> now = target.version();
+      if (now.has_error() || *now < step.version) return applied.error();
+    }
+    versions.now = step.version;
+  }
+  return versions;
+}
+
+}  // namespace
+
+const std::vector<Migration>& migrations() {
+  static const std::vector<Migration> steps = {
+      {.version = 1, .what = "accounts", .statements = {create_users}},
+  };
+  return steps;
+}
+
+int schema_version() { return migrations().back().version; }
+
+std::string in_dialect(std::string_view statement, SqlDialect dialect) {
+  std::string text(statement);
+  for (const Word& word : words) {
+    const std::string_view meaning = dialect == SqlDialect::mysql ? word.mysql : word.sqlite;
+    for (std::size_t at = 0; (at = text.find(word.name, at)) != std::string::npos;
+         at += meaning.size()) {
+      text.replace(at, word.name.size(), meaning);
+    }
+  }
+  return text;
+}
+
+Result<SchemaVersions> update_schema(SchemaTarget& target, SchemaPolicy policy) {
+  // Most starts find all as it should be, and take no lock.
+  const Result<int> found = target.version();
+  if (found.has_error()) return found.error();
+  if (*found >= schema_version()) return SchemaVersions{.found = *found, .now = *found};
+  if (policy == SchemaPolicy::keep) return make_error_code(StorageErrc::schema_outdated);
+
+  auto locked = target.lock();
+  if (locked.has_error()) return locked.error();
+  Result<SchemaVersions> versions = update_locked(target);
+  const Result<void> unlocked = target.unlock(versions.has_value());
+  if (versions.has_value() && unlocked.has_error()) return unlocked.error();
+  return versions;
+}
+
+}  // namespace server
