@@ -1,0 +1,95 @@
+#include "loadgen/scenario.h"
+
+namespace loadgen {
+
+const std::vector<BuiltIn>& built_in_scenarios() {
+  static const std::vector<BuiltIn> scenarios = {
+      {"login", R"(# Everybody logs in, at a steady pace, and stays a moment.
+[load]
+about = "ramp to N sessions and hold: logins a second, login latency"
+sessions = "1k"
+login_rate = "200/s"
+rate = "0"
+warmup = "0s"
+settle = "2s"
+duration = "10s"
+thresholds = { "login.p99" = "< 2s" }
+[[phase]]
+name = "hold"
+)"},
+      {"idle", R"(# Sessions that do nothing: what does each cost?
+[load]
+about = "ramp to N sessions and hold: bytes a session, CPU when idle"
+sessions = "10k"
+login_rate = "400/s"
+rate = "0"
+warmup = "0s"
+settle = "2s"
+duration = "1m"
+[[phase]]
+name = "hold"
+)"},
+      {"chat", R"(# Pairs that write to each other, half of them across nodes.
+[load]
+about = "pairs, half of them across nodes: delivery latency, CPU a message"
+sessions = "1k"
+login_rate = "300/s"
+rate = "1k/s"
+warmup = "5s"
+settle = "30s"
+duration = "1m"
+thresholds = { "delivery.p99@steady" = "< 500ms" }
+[[phase]]
+name = "steady"
+)"},
+      {"autoscale", R"(# The load steps up and a node is added; it steps down and the node goes.
+# Shares are of the load's own rate and sessions: --rate and --sessions scale the whole scenario.
+[load]
+about = "load steps up and down while nodes come and go: seconds to joined, first login, balanced"
+sessions = "3k"
+login_rate = "400/s"
+rate = "1500/s"
+warmup = "5s"
+settle = "30s"
+duration = "20s"
+thresholds = { "joined_s" = "< 10s", "balance_ratio" = "<= 1.25", "delivery.p99@steady" = "< 500ms" }
+[[phase]]
+name = "steady"
+[[phase]]
+name = "step-up"
+duration = "30s"
+churn = "1%"
+actions = [{ set_rate = "200%" }, { add = 1 }, { set_sessions = "133%" }]
+[[phase]]
+name = "high"
+churn = "3%"
+[[phase]]
+name = "step-down"
+actions = [{ set_rate = "50%" }, { set_sessions = "75%" }, { remove = "newest" }]
+[[phase]]
+name = "low"
+)"},
+      {"upgrade", R"(# Every node is replaced by the `next` build, one after the other, under load.
+[load]
+about = "chat during a full roll to another build: forced reconnects a client, longest silence"
+sessions = "3k"
+login_rate = "400/s"
+rate = "1500/s"
+warmup = "5s"
+settle = "30s"
+duration = "20s"
+thresholds = { "reconnects_per_client@roll" = "<= 2", "offline.max@roll" = "< 30s" }
+[[phase]]
+name = "before"
+[[phase]]
+name = "roll"
+duration = "5s"
+actions = [{ upgrade = { to = "next" } }]
+[[phase]]
+name = "after"
+)"},
+  };
+  return scenarios;
+}
+
+}  // namespace loadgen

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "loadgen/tls.h"
+
+namespace loadgen {
+
+/// Which SASL mechanisms a client may take.
+enum class AuthChoice { best, scram_sha_256, scram_sha_1, plain };
+
+/// What to do after a server's SASL element.
+struct LoginStep {
+  enum class Kind { send, success, failure } kind = Kind::failure;
+  std::string text;  // XML to send, or the reason.
+};
+
+/// Salted passwords that clients keep, as real ones do, so that a reconnect storm loads the server
+/// and not our own PBKDF2. Accounts that share salt, rounds and password share an entry.
+class SaltedKeys;
+struct SaltedKeysFree {
+  void operator()(SaltedKeys* keys) const;
+};
+std::unique_ptr<SaltedKeys, SaltedKeysFree> make_salted_keys();
+
+/// One SASL exchange of a client (RFC 6120 §6).
+class Login {
+ public:
+  virtual ~Login() = default;
+  /// The `<auth/>` element to begin with.
+  virtual std::string first() = 0;
+  /// `name` is the element's local name, `text` its base64 content.
+  virtual LoginStep on_element(std::string_view name, std::string_view text,
+                               std::string_view condition) = 0;
+};
+
+/// Picks the strongest of `offered` that `choice` allows; null when there is none. PLAIN is taken
+/// only under TLS or when it was asked for by name. A -PLUS form is taken where the server names
+/// tls-exporter among its bindings (XEP-0440) and this connection has it.
+struct LoginOffer {
+  std::vector<std::string> mechanisms;
+  bool tls_exporter = false;
+  SSL* ssl = nullptr;  // Null without TLS.
+};
+std::unique_ptr<Login> start_login(AuthChoice choice, const LoginOffer& offer,
+                                   std::string_view user, std::string_view password,
+                                   SaltedKeys& keys);
+
+}  // namespace loadgen

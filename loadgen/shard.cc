@@ -1,0 +1,449 @@
+#include "loadgen/shard.h"
+
+#include <algorithm>
+#include <cassert>
+#include <future>
+
+namespace loadgen {
+namespace {
+
+constexpr Micros publish_every{100'000};
+constexpr Micros turn_max{10'000};
+// Nearer due times are served together: one wake-up a message would cost more than the message.
+constexpr Micros turn_min{250};
+constexpr Micros drain_limit{3'000'000};
+constexpr std::size_t due_a_turn = 4096;
+constexpr std::size_t reasons_max = 24;
+
+}  // namespace
+
+void Snapshot::add(const Snapshot& other) {
+  offered += other.offered;
+  received += other.received;
+  overflowed += other.overflowed;
+  held += other.held;
+  waiting += other.waiting;
+  online += other.online;
+  wanted += other.wanted;
+  logins += other.logins;
+  failed_logins += other.failed_logins;
+  forced += other.forced;
+  churned += other.churned;
+  audit.add(other.audit);
+  delivery.add(other.delivery);
+  within.add(other.within);
+  across.add(other.across);
+  login.add(other.login);
+  offline.add(other.offline);
+  lag.add(other.lag);
+  if (targets.size() < other.targets.size()) targets.resize(other.targets.size());
+  for (std::size_t i = 0; i < other.targets.size(); ++i) {
+    targets[i].online += other.targets[i].online;
+    targets[i].logins += other.targets[i].logins;
+    targets[i].delivery.add(other.targets[i].delivery);
+  }
+  for (const auto& [reason, count] : other.reasons) reasons[reason] += count;
+}
+
+Shard::Shard(ShardOptions options, TargetList& targets)
+    : options_(std::move(options)),
+      targets_(targets),
+      salted_keys_(make_salted_keys()),
+      random_(options_.seed * 1000003 + options_.shard),
+      audit_(options_.run, {[this](std::uint32_t client) { return clients_[client]->bare_jid(); },
+                            [this](std::uint32_t client) {
+                              const auto& target = clients_[client]->target();
+                              return target ? target->name : std::string();
+                            }}) {
+  audit_.number_flows(static_cast<std::uint32_t>(options_.shard),
+                      static_cast<std::uint32_t>(options_.shards));
+  const auto pairs = options_.accounts.size() / 2;
+  for (auto pair = options_.shard; pair < pairs; pair += options_.shards) {
+    for (const auto index : {2 * pair, 2 * pair + 1}) {
+      const auto number = static_cast<std::uint32_t>(clients_.size());
+      clients_.push_back(std::make_unique<Client>(poller_, *this, options_.client, number,
+                                                  options_.accounts[index]));
+      clients_.back()->flow = audit_.add_flow(number, number ^ 1U);
+    }
+    pairs_.emplace_back();
+  }
+  options_.accounts.clear();
+  options_.accounts.shrink_to_fit();
+}
+
+Shard::~Shard() { stop(); }
+
+Result<void> Shard::start(std::chrono::steady_clock::time_point zero) {
+  auto context = make_ssl_context(options_.client.tls);
+  if (context.has_error()) return context.error();
+  ssl_context_ = std::move(*context);
+  zero_ = zero;
+  paced_at_ = now();
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+void Shard::stop() {
+  if (!thread_.joinable()) return;
+  stopping_ = true;
+  poller_.post([] {});
+  thread_.join();
+}
+
+void Shard::set_rate(double messages_per_second) {
+  poller_.post([this, messages_per_second] {
+    rate_ = messages_per_second;
+    next_due_ = Micros(-1);
+  });
+}
+
+void Shard::set_sessions(std::size_t count, double logins_per_second) {
+  poller_.post([this, count, logins_per_second] {
+    wanted_pairs_ = std::min(count / 2, pairs_.size());
+    login_rate_ = logins_per_second;
+  });
+}
+
+void Shard::set_churn(double pairs_per_second) {
+  poller_.post([this, pairs_per_second] { churn_rate_ = pairs_per_second; });
+}
+
+void Shard::finish_sending() {
+  poller_.post([this] {
+    sending_ = false;
+    churn_rate_ = 0;
+  });
+}
+
+void Shard::conclude() {
+  std::promise<void> done;
+  poller_.post([this, &done] {
+    for (const auto& client : clients_) {
+      client->visit_open([&](const Outgoing& one) {
+        // Written, its connection gone, and not written again: nobody knows. On a live stream the
+        // server had the whole settle phase to acknowledge it.
+        if (one.is_message && (one.again || !client->is_online())) audit_.on_in_doubt(one.key);
+      });
+    }
+    audit_.conclude(now());
+    publish(now());
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+Snapshot Shard::take() {
+  const std::lock_guard lock(mutex_);
+  Snapshot result = published_;
+  published_.delivery.clear();
+  published_.within.clear();
+  published_.across.clear();
+  published_.login.clear();
+  published_.offline.clear();
+  published_.lag.clear();
+  for (auto& target : published_.targets) target.delivery.clear();
+  return result;
+}
+
+std::vector<Offender> Shard::offenders() {
+  const std::lock_guard lock(mutex_);
+  return offenders_;
+}
+
+Micros Shard::now() {
+  return std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - zero_);
+}
+
+void Shard::run() {
+  while (!stopping_.load()) {
+    const auto at = now();
+    send_due(at);
+    run_timers(at);
+    pace(at);
+    check_leaving(at);
+    flush_dirty();
+    if (at - published_at_ >= publish_every) publish(at);
+    auto wake = at + turn_max;
+    if (next_due_.count() >= 0) wake = std::min(wake, next_due_);
+    if (!timers_.empty()) wake = std::min(wake, timers_.top().when);
+    poller_.turn(std::clamp(wake - now(), turn_min, turn_max));
+    flush_dirty();
+  }
+  for (const auto& client : clients_) client->leave();
+  flush_dirty();
+  // The goodbye is a courtesy: the servers see the close either way.
+}
+
+Micros Shard::next_gap() {
+  const double even = 1e6 / rate_;
+  if (options_.arrivals == Arrivals::even) return Micros(static_cast<std::int64_t>(even));
+  std::exponential_distribution<double> gap(1.0);
+  return Micros(static_cast<std::int64_t>(even * gap(random_)));
+}
+
+void Shard::send_due(Micros now) {
+  if (!sending_ || rate_ <= 0 || active_.empty()) {
+    next_due_ = Micros(-1);
+    return;
+  }
+  if (next_due_.count() < 0) next_due_ = now;
+  for (std::size_t i = 0; i < due_a_turn && next_due_ <= now; ++i) {
+    // Even arrivals take turns; Poisson ones fall on anybody.
+    const auto at = options_.arrivals == Arrivals::even ? cursor_++ : random_();
+    const auto pair = active_[at / 2 % active_.size()];
+    send_on(2 * pair + static_cast<std::uint32_t>(at % 2), next_due_, now);
+    next_due_ += next_gap();
+  }
+}
+
+void Shard::send_on(std::uint32_t index, Micros due, Micros now) {
+  Client& client = *clients_[index];
+  ++local_.offered;
+  local_.lag.record(now - due);
+  if (options_.model == Model::closed && audit_.open(client.flow) + client.outbox() > 0) {
+    ++local_.held;
+    return;
+  }
+  if (client.outbox() >= options_.client.outbox_max) {
+    ++local_.overflowed;
+    return;
+  }
+  [[maybe_unused]] const bool taken =
+      client.send({.key = audit_.take_next(client.flow), .due = due});
+  assert(taken);
+}
+
+void Shard::run_timers(Micros now) {
+  while (!timers_.empty() && timers_.top().when <= now) {
+    const Timer timer = timers_.top();
+    timers_.pop();
+    Client& client = *clients_[timer.client];
+    if (client.timer_turn == timer.turn) client.on_timer();
+  }
+}
+
+void Shard::set_timer(Client& client, Micros when) {
+  ++client.timer_turn;
+  if (when == Micros::max()) return;
+  timers_.push({when, client.index(), client.timer_turn});
+}
+
+void Shard::pace(Micros now) {
+  const double elapsed = static_cast<double>((now - paced_at_).count()) / 1e6;
+  paced_at_ = now;
+  // Credit is bounded: after a stall the logins do not come in one burst.
+  login_credit_ = std::min(login_credit_ + elapsed * login_rate_ / 2, 1 + login_rate_ / 20);
+  while (login_credit_ >= 1 && entered_pairs_ < wanted_pairs_) {
+    login_credit_ -= 1;
+    Pair& pair = pairs_[entered_pairs_];
+    if (pair.state == Pair::State::draining || pair.state == Pair::State::leaving) {
+      pair.come_back = true;
+    } else {
+      pair.state = Pair::State::entering;
+      clients_[2 * entered_pairs_]->enter();
+      clients_[2 * entered_pairs_ + 1]->enter();
+    }
+    ++entered_pairs_;
+  }
+  while (login_credit_ >= 1 && entered_pairs_ > wanted_pairs_) {
+    login_credit_ -= 1;
+    drain_pair(--entered_pairs_, false, now);
+  }
+  churn_credit_ = std::min(churn_credit_ + elapsed * churn_rate_, 1 + churn_rate_ / 20);
+  while (churn_credit_ >= 1 && !active_.empty()) {
+    churn_credit_ -= 1;
+    ++local_.churned;
+    drain_pair(active_[random_() % active_.size()], true, now);
+  }
+}
+
+void Shard::drain_pair(std::size_t index, bool come_back, Micros now) {
+  Pair& pair = pairs_[index];
+  pair.come_back = come_back;
+  if (pair.state == Pair::State::draining || pair.state == Pair::State::leaving) return;
+  if (pair.state == Pair::State::active) deactivate(index);
+  pair.state = Pair::State::draining;
+  pair.drain_by = now + drain_limit;
+  leaving_.push_back(index);
+}
+
+void Shard::activate(std::size_t index) {
+  Pair& pair = pairs_[index];
+  pair.state = Pair::State::active;
+  pair.place = active_.size();
+  active_.push_back(static_cast<std::uint32_t>(index));
+}
+
+void Shard::deactivate(std::size_t index) {
+  const auto place = pairs_[index].place;
+  active_[place] = active_.back();
+  pairs_[active_[place]].place = place;
+  active_.pop_back();
+}
+
+void Shard::check_leaving(Micros now) {
+  for (std::size_t i = 0; i < leaving_.size();) {
+    const auto index = leaving_[i];
+    Pair& pair = pairs_[index];
+    Client& one = *clients_[2 * index];
+    Client& other = *clients_[2 * index + 1];
+    if (pair.state == Pair::State::draining) {
+      // Nobody leaves in the middle of a message: its bounce would be our doing.
+      const bool quiet = audit_.open(one.flow) + audit_.open(other.flow) + one.outbox() +
+                             other.outbox() + one.unacked() + other.unacked() ==
+                         0;
+      if (quiet || now >= pair.drain_by) {
+        one.leave();
+        other.leave();
+        pair.state = Pair::State::leaving;
+      }
+    }
+    if (pair.state == Pair::State::leaving && one.is_away() && other.is_away()) {
+      leaving_[i] = leaving_.back();
+      leaving_.pop_back();
+      pair.state = Pair::State::idle;
+      if (pair.come_back) {
+        pair.state = Pair::State::entering;
+        one.enter();
+        other.enter();
+      }
+      continue;
+    }
+    ++i;
+  }
+}
+
+void Shard::flush_dirty() {
+  // A flush may fail and make its client say goodbye on nothing: the list may grow meanwhile.
+  for (std::size_t i = 0; i < dirty_.size(); ++i) dirty_[i]->flush();
+  dirty_.clear();
+}
+
+std::shared_ptr<Target> Shard::choose_target(Client& client) {
+  // Every second pair starts on one node, so that half of the traffic crosses nodes.
+  const auto& partner = *clients_[client.index() ^ 1U];
+  const bool together = (client.index() / 2) % 2 == 1 && !client.entered_before;
+  return targets_.choose_or(together ? partner.target() : nullptr, now());
+}
+
+std::shared_ptr<Target> Shard::find_target(const std::string& host_port) {
+  return targets_.find(host_port);
+}
+
+void Shard::write_message(const Outgoing& message, std::string& xml) {
+  const auto id = message_id(options_.run, message.key);
+  // The size follows from the key, so that a message sent again is the same one.
+  const auto spread = options_.body.high - options_.body.low + 1;
+  const auto mixed = (message.key.flow * 2654435761U) ^ (message.key.seq * 40503U);
+  const auto body = message_body(id, message.due, options_.body.low + mixed % spread);
+  const auto& to = *clients_[audit_.recipient(message.key.flow)];
+  xml.append("<message type='chat' id='").append(id).append("' to='");
+  xml.append(xmpp::escape_attr(to.bare_jid())).append("'><body>");
+  xml.append(xmpp::escape_text(body)).append("</body></message>");
+  audit_.on_written(message.key, message.again);
+}
+
+TargetCounts& Shard::counts_of(const Client& client) {
+  const auto index = client.target()->index;
+  if (index >= local_.targets.size()) local_.targets.resize(index + 1);
+  return local_.targets[index];
+}
+
+void Shard::on_online(Client& client, Micros login_took) {
+  ++local_.logins;
+  ++local_.online;
+  local_.login.record(login_took);
+  TargetCounts& counts = counts_of(client);
+  ++counts.online;
+  ++counts.logins;
+  if (client.entered_before) {
+    audit_.on_sender_stream(client.flow);
+    audit_.on_recipient_stream(clients_[client.index() ^ 1U]->flow);
+    const Pair& pair = pairs_[client.index() / 2];
+    if (pair.state == Pair::State::active) local_.offline.record(now() - client.offline_since());
+  }
+  client.entered_before = true;
+  const auto index = client.index() / 2;
+  if (pairs_[index].state == Pair::State::entering && clients_[2 * index]->is_online() &&
+      clients_[2 * index + 1]->is_online()) {
+    activate(index);
+  }
+}
+
+void Shard::on_ended(Client& client, Ending ending, std::string_view reason) {
+  if (client.has_session() && !client.has_stream_management()) audit_.on_sender_lost(client.flow);
+  switch (ending) {
+    case Ending::failed:
+      ++local_.failed_logins;
+      return count_reason(reason);
+    case Ending::forced:
+      ++local_.forced;
+      count_reason(reason);
+      break;
+    case Ending::wanted:
+      break;
+  }
+  if (client.has_session()) {
+    --local_.online;
+    --counts_of(client).online;
+  }
+}
+
+void Shard::count_reason(std::string_view reason) {
+  auto found = local_.reasons.find(std::string(reason));
+  if (found == local_.reasons.end() && local_.reasons.size() >= reasons_max) reason = "other";
+  ++local_.reasons[std::string(reason)];
+}
+
+void Shard::on_message(Client& client, const xmpp::Stanza& stanza) {
+  const auto root = stanza.root();
+  if (stanza.type() == "error") return audit_.on_bounce(client.index(), stanza.id(), now());
+  const auto body = root.child("body", "jabber:client");
+  if (!body) return;  // Chat states and the like are none of ours.
+  const auto at = now();
+  const auto verdict =
+      audit_.on_message(client.index(), stanza.id(), stanza.from(), body.text(), at);
+  if (!verdict.first) return;
+  ++local_.received;
+  const auto took = at - verdict.due;
+  local_.delivery.record(took);
+  counts_of(client).delivery.record(took);
+  const Client& sender = *clients_[audit_.sender(verdict.key.flow)];
+  if (!sender.target()) return;
+  (sender.target() == client.target() ? local_.within : local_.across).record(took);
+}
+
+void Shard::on_acknowledged(const Outgoing& message) { audit_.on_acknowledged(message.key); }
+
+void Shard::on_in_doubt(const Outgoing& message) { audit_.on_in_doubt(message.key); }
+
+void Shard::publish(Micros now) {
+  published_at_ = now;
+  local_.waiting = 0;
+  for (const auto& client : clients_) local_.waiting += client->outbox();
+  local_.wanted = 2 * entered_pairs_;
+  local_.audit = audit_.counts();
+  const std::lock_guard lock(mutex_);
+  // Totals replace; histograms add to what was not taken yet.
+  Snapshot next = local_;
+  next.delivery.add(published_.delivery);
+  next.within.add(published_.within);
+  next.across.add(published_.across);
+  next.login.add(published_.login);
+  next.offline.add(published_.offline);
+  next.lag.add(published_.lag);
+  for (std::size_t i = 0; i < published_.targets.size(); ++i) {
+    next.targets[i].delivery.add(published_.targets[i].delivery);
+  }
+  published_ = std::move(next);
+  offenders_ = audit_.offenders();
+  local_.delivery.clear();
+  local_.within.clear();
+  local_.across.clear();
+  local_.login.clear();
+  local_.offline.clear();
+  local_.lag.clear();
+  for (auto& target : local_.targets) target.delivery.clear();
+}
+
+}  // namespace loadgen
