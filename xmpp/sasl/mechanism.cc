@@ -1,28 +1,21 @@
 #include "xmpp/sasl/mechanism.h"
 
 namespace xmpp {
+namespace {
+
+// In the order of Mechanism.
+constexpr std::array<std::string_view, 5> names = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256",
+                                                   "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN"};
+
+}  // namespace
 
 std::string_view name(Mechanism mechanism) noexcept {
-  switch (mechanism) {
-    case Mechanism::scram_sha_256_plus:
-      return "SCRAM-SHA-256-PLUS";
-    case Mechanism::scram_sha_256:
-      return "SCRAM-SHA-256";
-    case Mechanism::scram_sha_1_plus:
-      return "SCRAM-SHA-1-PLUS";
-    case Mechanism::scram_sha_1:
-      return "SCRAM-SHA-1";
-    case Mechanism::plain:
-      return "PLAIN";
-  }
-  return {};
+  return names[static_cast<std::size_t>(mechanism)];
 }
 
 std::optional<Mechanism> find_mechanism(std::string_view name) noexcept {
-  for (const Mechanism mechanism : mechanisms_by_strength) {
-    if (xmpp::name(mechanism) == name) {
-      return mechanism;
-    }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) return static_cast<Mechanism>(i);
   }
   return std::nullopt;
 }

@@ -1,7 +1,6 @@
 #include "xmpp/sasl/sasl_error.h"
 
 #include <array>
-#include <cstddef>
 #include <string>
 
 namespace xmpp {
@@ -19,22 +18,21 @@ constexpr std::array<std::string_view, 11> names = {"aborted",
                                                     "mechanism-too-weak",
                                                     "not-authorized",
                                                     "temporary-auth-failure"};
-static_assert(names.size() == static_cast<std::size_t>(SaslError::temporary_auth_failure));
 
-class Category final : public boost::system::error_category {
+class SaslCategory final : public boost::system::error_category {
  public:
   const char* name() const noexcept override { return "sasl"; }
+
   std::string message(int code) const override {
-    return code >= 1 && static_cast<std::size_t>(code) <= names.size()
-               ? std::string(names[static_cast<std::size_t>(code) - 1])
-               : "unknown error";
+    if (code < 1 || static_cast<std::size_t>(code) > names.size()) return "unknown error";
+    return std::string(names[static_cast<std::size_t>(code) - 1]);
   }
 };
 
 }  // namespace
 
 const boost::system::error_category& sasl_category() noexcept {
-  static const Category category;
+  static const SaslCategory category;
   return category;
 }
 
@@ -44,16 +42,14 @@ std::string_view name(SaslError error) noexcept {
 
 SaslError sasl_error(std::string_view name) noexcept {
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == name) {
-      return static_cast<SaslError>(i + 1);
-    }
+    if (names[i] == name) return static_cast<SaslError>(i + 1);
   }
   return SaslError::not_authorized;
 }
 
 SaslError sasl_error(const boost::system::error_code& code) noexcept {
-  return code.category() == sasl_category() ? static_cast<SaslError>(code.value())
-                                            : SaslError::temporary_auth_failure;
+  if (code.category() != sasl_category()) return SaslError::temporary_auth_failure;
+  return static_cast<SaslError>(code.value());
 }
 
 }  // namespace xmpp

@@ -57,9 +57,9 @@ Result<std::string> sasl_prep(std::string_view text);
 
 struct ScramServerOptions {
   Mechanism mechanism = Mechanism::scram_sha_256;
-  bool is_plus_offered = false;          ///< A -PLUS mechanism was in the features of this stream.
-  std::vector<ChannelBinding> bindings;  ///< What this connection has; none without TLS.
-  std::string nonce;                     ///< For tests; empty: 18 random bytes, in base64.
+  bool is_plus_offered = false;  ///< A -PLUS mechanism was in the features of this stream.
+  std::vector<ChannelBinding> bindings = {};  ///< What this connection has; none without TLS.
+  std::string nonce = {};                     ///< For tests; empty: 18 random bytes, in base64.
 };
 
 /// The server's side of one SCRAM exchange: `begin`, then (having looked the keys up) `challenge`,
@@ -110,14 +110,14 @@ struct SaltedPassword {
 
 struct ScramClientOptions {
   Mechanism mechanism = Mechanism::scram_sha_256;
-  std::string username;
-  Secret password;
-  std::string authzid;
+  std::string username = {};
+  Secret password = {};
+  std::string authzid = {};
   /// For -PLUS: what to bind to. For others: a type that is not empty means "this client could
   /// bind, but the server offered no -PLUS", which is flag y.
-  ChannelBinding binding;
+  ChannelBinding binding = {};
   SaltedPassword* cache = nullptr;  ///< Outlives the exchange, if given; read and written.
-  std::string nonce;                ///< For tests; empty: random.
+  std::string nonce = {};           ///< For tests; empty: random.
   std::uint32_t iterations_max = 10'000'000;  ///< More is refused: a server could stop us with it.
 };
 

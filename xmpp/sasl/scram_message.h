@@ -1,33 +1,50 @@
 #pragma once
 
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "xmpp/error.h"
-#include "xmpp/sasl/scram.h"
 
-/// What both sides of SCRAM share: the grammar of RFC 5802 §7, and its functions H and HMAC.
-namespace xmpp::scram {
+namespace xmpp {
 
-/// Takes `x=value` off the front, up to the ','; nothing if there is another name or no value.
-std::optional<std::string_view> take_attribute(std::string_view& rest, char name);
+// SCRAM's messages by the grammar of RFC 5802 §7, as read and nothing more: whether a nonce or a
+// proof fits is for the two sides to say. Each parse fails with SaslError::malformed_request.
 
-/// RFC 5802 §5.1: ',' and '=' as `=2C` and `=3D`.
-std::string encode_name(std::string_view name);
-/// The reverse; nothing for another use of '='.
-std::optional<std::string> decode_name(std::string_view name);
+struct ScramClientFirst {
+  char binding_flag = 'n';   // 'n', 'y' or 'p'.
+  std::string binding_type;  // With 'p'.
+  std::string authzid;       // Decoded.
+  std::string username;      // Decoded; never empty.
+  std::string nonce;
+  std::string gs2_header;  // As sent, with its last comma.
+  std::string bare;        // What follows the header.
+};
+Result<ScramClientFirst> parse_scram_client_first(std::string_view message);
 
-/// `printable` of the grammar: 0x21 to 0x7e without ','.
-bool is_nonce(std::string_view text);
+struct ScramServerFirst {
+  std::string nonce;
+  std::string salt;  // Raw bytes; never empty.
+  std::uint32_t iterations = 0;
+};
+Result<ScramServerFirst> parse_scram_server_first(std::string_view message);
 
-std::string hash(ScramHash hash, std::string_view bytes);
-std::string hmac(ScramHash hash, std::string_view key, std::string_view bytes);
-/// a XOR b; of the same size.
-std::string exclusive_or(std::string_view a, std::string_view b);
+struct ScramClientFinal {
+  std::string binding;  // Raw bytes of `c=`.
+  std::string nonce;
+  std::string proof;          // Raw bytes.
+  std::string without_proof;  // As sent, up to the comma before the proof.
+};
+Result<ScramClientFinal> parse_scram_client_final(std::string_view message);
 
-/// SaltedPassword of RFC 5802 §3; the password is prepared.
-Secret salted_password(ScramHash hash, std::string_view password, std::string_view salt,
-                       std::uint32_t iterations);
+/// The raw bytes of `v=`; a server's `e=` is malformed_request too.
+Result<std::string> parse_scram_server_final(std::string_view message);
 
-}  // namespace xmpp::scram
+/// `name` as a saslname: ',' and '=' as "=2C" and "=3D".
+std::string scram_escape(std::string_view name);
+
+/// AuthMessage of RFC 5802 §3.
+std::string scram_auth_message(std::string_view client_first_bare, std::string_view server_first,
+                               std::string_view client_final_without_proof);
+
+}  // namespace xmpp

@@ -1,81 +1,53 @@
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
-#include "xmpp/escape.h"
 #include "xmpp/sasl/base64.h"
 #include "xmpp/sasl/scram.h"
+#include "xmpp/sasl/scram_crypto.h"
 #include "xmpp/sasl/scram_message.h"
 
 namespace xmpp {
+namespace {
+
+constexpr std::size_t nonce_bytes = 18;  // 24 characters of base64 without padding.
+
+}  // namespace
 
 ScramServer::ScramServer(ScramServerOptions options) : options_(std::move(options)) {
   assert(is_scram(options_.mechanism));
+  nonce_ = options_.nonce.empty() ? base64_encode(random_bytes(nonce_bytes)) : options_.nonce;
 }
 
 Result<ScramServer::Identity> ScramServer::begin(std::string_view client_first) {
   assert(stage_ == Stage::begin);
-  stage_ = Stage::done;  // Until it is known to be good.
-  // gs2-header = gs2-cbind-flag "," [ "a=" saslname ] ","
-  std::string_view rest = client_first;
-  std::string_view flag = rest.substr(0, rest.find(','));
-  if (flag.size() == rest.size() || flag.empty() || !is_utf8(client_first) ||
-      client_first.find('\0') != client_first.npos) {
-    return SaslError::malformed_request;
-  }
-  rest.remove_prefix(flag.size() + 1);
-  Identity identity;
-  if (rest.starts_with(',')) {
-    rest.remove_prefix(1);
-  } else {
-    const auto authzid = scram::take_attribute(rest, 'a');
-    const auto decoded = authzid ? scram::decode_name(*authzid) : std::nullopt;
-    if (!decoded) {
-      return SaslError::malformed_request;
-    }
-    identity.authzid = *decoded;
-  }
-  gs2_header_ = client_first.substr(0, client_first.size() - rest.size());
-  client_first_bare_ = rest;
-  // An "m=" here is an extension that we would have to understand (RFC 5802 §5.1): refused.
-  const auto username = scram::take_attribute(rest, 'n');
-  const auto decoded = username ? scram::decode_name(*username) : std::nullopt;
-  const auto nonce = scram::take_attribute(rest, 'r');
-  if (!decoded || !nonce || !scram::is_nonce(*nonce)) {
-    return SaslError::malformed_request;
-  }
-  identity.username = *decoded;
+  stage_ = Stage::done;  // Until all is known to be well.
+  Result<ScramClientFirst> parsed = parse_scram_client_first(client_first);
+  if (!parsed) return parsed.error();
 
-  // RFC 5802 §6, hardening P13.
-  if (flag.starts_with("p=")) {
-    flag.remove_prefix(2);
-    if (!is_plus(options_.mechanism)) {
-      return SaslError::malformed_request;
-    }
-    const ChannelBinding* found = nullptr;
-    for (const ChannelBinding& binding : options_.bindings) {
-      found = binding.type == flag ? &binding : found;
-    }
-    if (found == nullptr) {
+  if (parsed->binding_flag == 'p') {
+    // RFC 5802 §6: 'p' goes with the -PLUS mechanisms alone.
+    if (!is_plus(options_.mechanism)) return SaslError::malformed_request;
+    const auto binding =
+        std::find_if(options_.bindings.begin(), options_.bindings.end(),
+                     [&](const ChannelBinding& b) { return b.type == parsed->binding_type; });
+    if (binding == options_.bindings.end()) {
       is_binding_mismatch_ = true;
       return SaslError::not_authorized;
     }
-    binding_data_ = found->data;
-  } else if (flag == "n" || flag == "y") {
-    if (is_plus(options_.mechanism)) {
-      return SaslError::malformed_request;
-    }
-    // "y": the client could bind and saw no -PLUS. If we offered it, somebody took it away.
-    if (flag == "y" && options_.is_plus_offered) {
-      is_binding_mismatch_ = true;
-      return SaslError::not_authorized;
-    }
-  } else {
-    return SaslError::malformed_request;
+    binding_data_ = binding->data;
+  } else if (is_plus(options_.mechanism) ||
+             (parsed->binding_flag == 'y' && options_.is_plus_offered)) {
+    // RFC 5802 §6: with 'y' the client could bind but has seen no -PLUS, though we offered it:
+    // somebody in between took it out of our features.
+    is_binding_mismatch_ = true;
+    return SaslError::not_authorized;
   }
-  nonce_ = std::string(*nonce) +
-           (options_.nonce.empty() ? base64_encode(random_bytes(18)) : options_.nonce);
+  gs2_header_ = std::move(parsed->gs2_header);
+  client_first_bare_ = std::move(parsed->bare);
+  nonce_ = parsed->nonce + nonce_;
   stage_ = Stage::challenge;
-  return identity;
+  return Identity{std::move(parsed->authzid), std::move(parsed->username)};
 }
 
 std::string ScramServer::challenge(ScramKeys keys) {
@@ -90,35 +62,24 @@ std::string ScramServer::challenge(ScramKeys keys) {
 Result<std::string> ScramServer::finish(std::string_view client_final) {
   assert(stage_ == Stage::finish);
   stage_ = Stage::done;
-  const std::size_t proof_at = client_final.rfind(",p=");
-  if (proof_at == client_final.npos) {
-    return SaslError::malformed_request;
-  }
-  const std::string_view without_proof = client_final.substr(0, proof_at);
-  std::string_view rest = without_proof;
-  const auto binding = scram::take_attribute(rest, 'c');
-  const auto nonce = scram::take_attribute(rest, 'r');
-  const Result<std::string> proof = base64_decode(client_final.substr(proof_at + 3));
-  const Result<std::string> bound = binding ? base64_decode(*binding) : Errc::bad_base64;
-  if (!nonce || proof.has_error() || bound.has_error() ||
-      proof->size() != scram_key_bytes(keys_.hash)) {
-    return SaslError::malformed_request;
-  }
-  if (*nonce != nonce_) {
-    return SaslError::not_authorized;
-  }
-  if (!Secret(gs2_header_ + binding_data_).same_as(*bound)) {
+  const Result<ScramClientFinal> parsed = parse_scram_client_final(client_final);
+  if (!parsed) return parsed.error();
+  if (parsed->binding != gs2_header_ + binding_data_) {
     is_binding_mismatch_ = true;
     return SaslError::not_authorized;
   }
-  const std::string auth_message =
-      client_first_bare_ + "," + server_first_ + "," + std::string(without_proof);
-  const std::string signature = scram::hmac(keys_.hash, keys_.stored_key.reveal(), auth_message);
-  const Secret client_key(scram::exclusive_or(*proof, signature));
-  if (!keys_.stored_key.same_as(scram::hash(keys_.hash, client_key.reveal()))) {
+  if (parsed->nonce != nonce_ || parsed->proof.size() != scram_key_bytes(keys_.hash)) {
     return SaslError::not_authorized;
   }
-  return "v=" + base64_encode(scram::hmac(keys_.hash, keys_.server_key.reveal(), auth_message));
+  const std::string auth_message =
+      scram_auth_message(client_first_bare_, server_first_, parsed->without_proof);
+  const Secret client_signature = scram_hmac(keys_.hash, keys_.stored_key.reveal(), auth_message);
+  const Secret client_key(scram_xor(parsed->proof, client_signature.reveal()));
+  if (!keys_.stored_key.same_as(scram_digest(keys_.hash, client_key.reveal()).reveal())) {
+    return SaslError::not_authorized;
+  }
+  return "v=" +
+         base64_encode(scram_hmac(keys_.hash, keys_.server_key.reveal(), auth_message).reveal());
 }
 
 }  // namespace xmpp

@@ -6,13 +6,12 @@
 
 namespace xmpp {
 
-Secret::Secret(Secret&& other) noexcept : bytes_(std::move(other.bytes_)) {
-  other.wipe();  // A short string is copied by its move.
-}
+// A moved-from string keeps a short value's bytes in its own buffer, so both moves wipe the source.
+Secret::Secret(Secret&& other) noexcept : bytes_(std::move(other.bytes_)) { other.wipe(); }
 
 Secret& Secret::operator=(const Secret& other) {
   if (this != &other) {
-    wipe();
+    wipe();  // First: an assignment that needs more room would free the old bytes as they are.
     bytes_ = other.bytes_;
   }
   return *this;
@@ -35,6 +34,7 @@ bool Secret::same_as(std::string_view bytes) const noexcept {
 }
 
 void Secret::wipe() noexcept {
+  bytes_.resize(bytes_.capacity());  // What an earlier, longer value left behind its end goes too.
   OPENSSL_cleanse(bytes_.data(), bytes_.size());
   bytes_.clear();
 }
