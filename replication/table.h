@@ -74,7 +74,7 @@ class Table {
     KeyCodec<Key>::encode(key, group, member);
     core_.find(group, member, [&](const RecordView& at) {
       Record record{};
-      if (decode(at, record)) visit(at.owner, std::as_const(record));
+      if (decode(core_, at, record)) visit(at.owner, std::as_const(record));
     });
   }
 
@@ -119,13 +119,15 @@ class Table {
     return core_.wait_replicated(position, deadline);
   }
 
-  /// Before start(). Calls `changed(const Change&)` on the link thread for every write of another
-  /// node, in the order of that node's log, and with Kind::erase for each record of a node that is
-  /// gone. After a re-sync by snapshot, only differences are told, in no order.
+  /// Before start(); what it captures must outlive the node's running, not this Table. Calls
+  /// `changed(const Change&)` on the link thread for every write of another node, in the order of
+  /// that node's log, and with Kind::erase for each record of a node that is gone. After a re-sync
+  /// by snapshot, only differences are told, in no order.
   void watch(std::function<void(const Change&)> changed) {
-    core_.watch([changed = std::move(changed), this](bool put, const RecordView& at) {
+    core_.watch([changed = std::move(changed), core = &core_](bool put, const RecordView& at) {
       Change change{put ? Change::Kind::put : Change::Kind::erase, at.owner, {}, {}};
-      if (KeyCodec<Key>::decode(at.group, at.member, change.key) && decode(at, change.record)) {
+      if (KeyCodec<Key>::decode(at.group, at.member, change.key) &&
+          decode(*core, at, change.record)) {
         changed(change);
       }
     });
@@ -135,13 +137,14 @@ class Table {
   /// winner)` on the link thread when another node's record at `key` has beaten ours, which is
   /// erased.
   void on_conflict_lost(std::function<void(const Key&, const Record&, NodeRef)> lost) {
-    core_.on_conflict_lost([lost = std::move(lost), this](const RecordView& at, NodeRef winner) {
-      Key key{};
-      Record record{};
-      if (KeyCodec<Key>::decode(at.group, at.member, key) && decode(at, record)) {
-        lost(key, record, winner);
-      }
-    });
+    core_.on_conflict_lost(
+        [lost = std::move(lost), core = &core_](const RecordView& at, NodeRef winner) {
+          Key key{};
+          Record record{};
+          if (KeyCodec<Key>::decode(at.group, at.member, key) && decode(*core, at, record)) {
+            lost(key, record, winner);
+          }
+        });
   }
 
  private:
@@ -153,8 +156,8 @@ class Table {
     }
   }
 
-  bool decode(const RecordView& at, Record& record) const {
-    return Codec<Record>::decode(core_.options().unique ? without_stamp(at.record) : at.record,
+  static bool decode(const TableCore& core, const RecordView& at, Record& record) {
+    return Codec<Record>::decode(core.options().unique ? without_stamp(at.record) : at.record,
                                  record);
   }
 
@@ -163,7 +166,7 @@ class Table {
     return [this, &visit](const RecordView& at) {
       Key key{};
       Record record{};
-      if (KeyCodec<Key>::decode(at.group, at.member, key) && decode(at, record)) {
+      if (KeyCodec<Key>::decode(at.group, at.member, key) && decode(core_, at, record)) {
         visit(at.owner, std::as_const(key), std::as_const(record));
       }
     };

@@ -271,8 +271,8 @@ TEST(Hello, ReplayedIsRefused) {
   TestNode a("a"), b("b");
   a.start();
   b.start();
-  TcpGate gate(a.node->listen_port());
   Guarded<std::string> said;
+  TcpGate gate(a.node->listen_port());
   gate.tamper([&](bool client, std::size_t, std::string& bytes) {
     if (client) said.with([&](std::string& all) { all += bytes; });
   });
@@ -293,9 +293,9 @@ TEST(Hello, ReflectedIsRefused) {
   TestNode a("a"), b("b");
   a.start();
   b.start();
+  std::string hello;
   TcpGate gate(a.node->listen_port());
   gate.tamper([&](bool client, std::size_t, std::string& bytes) {
-    static std::string hello;
     if (client && hello.empty()) hello = bytes;
     if (!client) bytes = hello;
   });

@@ -11,6 +11,8 @@ using Messages = std::vector<std::string>;
 
 // A node that keeps what it is sent, and what comes back to it.
 struct Correspondent : TestNode {
+  ~Correspondent() { kill(); }  // Its thread fills what is destroyed next.
+
   explicit Correspondent(NodeOptions options) : TestNode(std::move(options)) {
     node->on_message([this](NodeRef, std::string_view payload) {
       received.with([&](Messages& all) { all.emplace_back(payload); });

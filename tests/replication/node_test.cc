@@ -113,8 +113,8 @@ TEST(RestartedNode, InheritsNothing) {
 }
 
 TEST(Watcher, IsToldOfTheOthersChangesInOrderAndOfTheirEnd) {
-  TestNode a("a"), b("b");
   Guarded<std::vector<std::string>> seen;
+  TestNode a("a"), b("b");
   a.texts->watch([&](const TextTable::Change& change) {
     bool put = change.kind == TextTable::Change::Kind::put;
     seen.with([&](auto& all) { all.push_back((put ? "+" : "-") + change.record); });
@@ -128,6 +128,56 @@ TEST(Watcher, IsToldOfTheOthersChangesInOrderAndOfTheirEnd) {
   b.kill();
   std::vector<std::string> expected{"+1", "+2", "-2", "+3", "-3"};
   EXPECT_TRUE(eventually(5s, [&] { return seen.copy() == expected; }));
+}
+
+// Records of a unique table with the stamp that decides.
+struct Session {
+  std::uint64_t stamp = 0;
+  std::string text;
+};
+
+}  // namespace
+
+template <>
+struct Codec<Session> {
+  static void encode(const Session& session, std::string& out) {
+    out += static_cast<char>(session.stamp);
+    out += session.text;
+  }
+  static bool decode(std::string_view bytes, Session& session) {
+    if (bytes.empty()) return false;
+    session = {static_cast<unsigned char>(bytes[0]), std::string(bytes.substr(1))};
+    return true;
+  }
+  static std::uint64_t stamp(const Session& session) { return session.stamp; }
+};
+
+namespace {
+
+// Design R8, G6: two nodes that did not know of each other, and have the same key.
+TEST(UniqueTable, HasOneWinnerOnAllNodesAndTellsTheLoser) {
+  Guarded<std::vector<std::string>> lost;
+  TestNode a("a"), b("b"), c("c");
+  Table<Key, Session> at_a(*a.node, "sessions", {.unique = true});
+  Table<Key, Session> at_b(*b.node, "sessions", {.unique = true});
+  Table<Key, Session> at_c(*c.node, "sessions", {.unique = true});
+  at_a.on_conflict_lost([&](const Key& key, const Session& ours, NodeRef winner) {
+    lost.with([&](auto& all) {
+      all.push_back(key.second + " " + ours.text + " to " + a.node->id(winner).name);
+    });
+  });
+  ASSERT_TRUE(at_a.put({"juliet", "balcony"}, {1, "first"}));
+  ASSERT_TRUE(at_b.put({"juliet", "balcony"}, {2, "second"}));
+  ASSERT_TRUE(join({&a, &b, &c}));
+  std::vector<std::string> expected{"balcony first to b"};
+  EXPECT_TRUE(eventually(5s, [&] { return lost.copy() == expected; }));
+  for (auto* table : {&at_a, &at_b, &at_c}) {
+    std::vector<std::string> found;
+    EXPECT_TRUE(eventually(5s, [&] { return table->size() == 1; }));
+    table->find({"juliet", "balcony"},
+                [&](NodeRef, const Session& session) { found.push_back(session.text); });
+    EXPECT_EQ(found, std::vector<std::string>{"second"});
+  }
 }
 
 // Design R3: a join stops nothing anywhere.

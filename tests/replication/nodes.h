@@ -65,7 +65,10 @@ struct TestNode {
   PeerAddress address() const { return {node->id().name, "127.0.0.1", node->listen_port()}; }
 
   /// The process dies: its sockets close, nothing is said.
-  void kill() { node.reset(); }
+  void kill() {
+    texts.reset();
+    node.reset();
+  }
 
   PeerStatus peer(const std::string& name) const;
   bool ready(const std::string& peer_name) const {
