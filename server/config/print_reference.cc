@@ -1,0 +1,7 @@
+// Prints docs/configuration.md.
+
+#include <iostream>
+
+#include "server/config/load.h"
+
+int main() { std::cout << server::config_reference(); }
