@@ -4,7 +4,8 @@ namespace xmpp {
 
 ElementCheck check_element(std::string_view bytes, const StreamLimits& limits) {
   static thread_local ElementScan scratch;
-  static const StreamScope nothing{.qname = "", .default_ns = "", .prefixes = {}};
+  static const StreamScope nothing{
+      .qname = "", .default_ns = "", .prefixes = {}, .allows_references_in_ns = true};
   ElementCheck check;
   if (bytes.size() > limits.bytes_max) {
     check.is_over_limit = true;

@@ -229,7 +229,7 @@ bool ElementScanner::resolve_top() {
     fail(StreamErrorCondition::bad_namespace_prefix, "unbound prefix");
     return false;
   }
-  if (has_references) {
+  if (has_references && !scope_.allows_references_in_ns) {
     fail(StreamErrorCondition::invalid_namespace, "namespace with references");
     return false;
   }

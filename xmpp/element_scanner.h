@@ -19,6 +19,10 @@ struct StreamScope {
   std::string default_ns = "jabber:client";
   std::vector<std::pair<std::string, std::string>> prefixes;  ///< At most 32; (prefix, namespace).
 
+  /// Whether a first-level element's namespace may be written with references: not in a stream,
+  /// where top_ns() is the bytes themselves.
+  bool allows_references_in_ns = false;
+
   /// What is in force where a parser holds no scope of its own.
   static const StreamScope& usual();
 };

@@ -77,14 +77,37 @@ bool is_name(std::string_view name) {
   return !name.empty() && characters::is(name[0], characters::name_start);
 }
 
-/// Calls `visit(name, uri)` for each prefix that is declared above `element` and not in it.
+/// Whether a name in `element` or below it has the prefix, and nothing declares it on the way.
+bool uses_prefix(const tinyxml2::XMLElement* element, std::string_view wanted) {
+  if (find_declaration(element, wanted) != nullptr) {
+    return false;
+  }
+  if (prefix(element->Name()) == wanted) {
+    return true;
+  }
+  for (const auto* attribute = element->FirstAttribute(); attribute != nullptr;
+       attribute = attribute->Next()) {
+    if (prefix(attribute->Name()) == wanted) {
+      return true;
+    }
+  }
+  for (const auto* child = element->FirstChildElement(); child != nullptr;
+       child = child->NextSiblingElement()) {
+    if (uses_prefix(child, wanted)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Calls `visit(name, uri)` for each prefix that is declared above `element` and used in it.
 template <class Visit>
 void for_each_inherited_prefix(const tinyxml2::XMLElement* element, Visit visit) {
   for (const auto* above = parent_of(element); above != nullptr; above = parent_of(above)) {
     for (const auto* attribute = above->FirstAttribute(); attribute != nullptr;
          attribute = attribute->Next()) {
       const std::string_view name = attribute->Name();
-      if (!name.starts_with("xmlns:") || find_declaration(element, name.substr(6)) != nullptr) {
+      if (!name.starts_with("xmlns:") || !uses_prefix(element, name.substr(6))) {
         continue;
       }
       // A nearer ancestor may declare it too, and hides this one then.
