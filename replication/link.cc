@@ -17,6 +17,9 @@ using boost::system::error_code;
 constexpr std::size_t read_bytes = 256 * 1024;
 constexpr std::size_t write_bytes = 256 * 1024;
 
+// Acks and pongs that wait for the socket; a peer that reads at all never comes near.
+constexpr std::size_t control_bytes_max = 1 << 20;
+
 }  // namespace
 
 Link::Link(asio::io_context& io, LinkHost& host, Handshake::Local local,
@@ -95,7 +98,7 @@ void Link::read() {
 }
 
 void Link::on_read(error_code error, std::size_t size) {
-  if (closed_) return;
+  if (closed_ || parting_) return;
   if (error) {
     close(error);
     return;
@@ -116,6 +119,10 @@ void Link::on_read(error_code error, std::size_t size) {
   if (established()) {
     if (in_.size() < read_bytes) in_.resize(read_bytes);
     inflow_->acknowledge();
+    if (outflow_->control_bytes() > control_bytes_max) {
+      close(Errc::bad_frame);  // It pings and pings, and never reads what we answer.
+      return;
+    }
     host_.received(*this);
     if (closed_) return;
   }
@@ -160,8 +167,8 @@ void Link::write() {
                     [self = shared_from_this()](error_code error, std::size_t) {
                       self->writing_ = false;
                       if (self->closed_) return;
-                      if (error) {
-                        self->close(error);
+                      if (error || (self->parting_ && self->queued_.empty())) {
+                        self->close(self->parting_.value_or(error));
                       } else {
                         self->pump();
                       }
@@ -175,6 +182,11 @@ void Link::finish() {
 
 void Link::close(error_code why, const std::string& last_words) {
   if (closed_) return;
+  if (writing_ && !last_words.empty()) {
+    queued_ += last_words;
+    parting_ = why;
+    return;
+  }
   closed_ = true;
   error_code ignored;  // Whatever fails here, the connection is over.
   resolver_.cancel();

@@ -65,7 +65,7 @@ class Link : public std::enable_shared_from_this<Link> {
   /// Sends what is queued, then closes the sending side.
   void finish();
 
-  /// Closes at once, after one try to send `last_words`.
+  /// Closes at once, or when `last_words` and what is being written before them are sent.
   void close(boost::system::error_code why, const std::string& last_words = {});
 
   bool is_closed() const { return closed_; }
@@ -114,6 +114,7 @@ class Link : public std::enable_shared_from_this<Link> {
   bool finishing_ = false;
   bool closed_ = false;
   bool refused_by_peer_ = false;
+  std::optional<boost::system::error_code> parting_;  // Set: closes once the last words are sent.
 };
 
 }  // namespace replication

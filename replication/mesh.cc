@@ -198,7 +198,7 @@ void Mesh::watch_lag(Peer& peer, Time now) {
     peer.acked[table] = at.position;
   }
   if (progress || !behind) peer.last_progress = now;
-  if (!peer.ready) return;
+  if (!peer.ready && !peer.counted) return;
   bool lagging = now - peer.last_progress > options_.lag_max;
   if (lagging && !peer.lagging) {
     peer.lagging = true;

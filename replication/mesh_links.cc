@@ -143,7 +143,7 @@ void Mesh::received(Link& link) {
   }
   if (!peer.ready && link.inflow().caught_up() && link.outflow().settled()) {
     peer.ready = true;
-    peer.counted = true;
+    peer.counted = !peer.lagging;
     peer.last_join = link.inflow().join();
     node_.events.joined(id, peer.last_join);
     publish();

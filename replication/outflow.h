@@ -35,6 +35,7 @@ class Outflow {
 
   /// Queues a frame that goes before all others.
   void control(FrameKind kind, std::string_view body);
+  std::size_t control_bytes() const { return control_.size(); }
 
   /// The peer has said where it stands: logs and messages can flow.
   boost::system::error_code start(const Resume& resume);

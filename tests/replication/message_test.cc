@@ -113,9 +113,11 @@ TEST(Message, OverTheQueuesBoundIsRefusedAtOnce) {
   Result<void> last;
   while (taken < 1000 && (last = a.node->send(b.node->id(), std::string(1000, 'x')))) ++taken;
   EXPECT_EQ(last.error(), Errc::queue_full);
-  EXPECT_EQ(taken, 98);
+  EXPECT_GE(taken, 98);  // One more may have passed the gate as it closed.
+  EXPECT_LE(taken, 99);
   to_b.open();
-  EXPECT_TRUE(eventually(5s, [&] { return b.received_count() == 98; }));
+  EXPECT_TRUE(
+      eventually(5s, [&] { return b.received_count() == static_cast<std::size_t>(taken); }));
   EXPECT_TRUE(a.node->send(b.node->id(), "room again"));
 }
 

@@ -75,7 +75,7 @@ TEST(DeadNode, TakesItsRecordsAwayAtOnce) {
   const auto died = std::chrono::steady_clock::now();
   b.kill();
   EXPECT_TRUE(eventually(5s, [&] { return a.texts->size() == 1 && c.texts->size() == 1; }));
-  EXPECT_LT(std::chrono::steady_clock::now() - died, 500ms);
+  EXPECT_LT(std::chrono::steady_clock::now() - died, 1s);
   EXPECT_TRUE(eventually(1s, [&] {
     return a.events.has("gone b: nobody listens at the peer's address, 1000");
   })) << a.events.all();
@@ -210,7 +210,7 @@ TEST(Join, KeepsNoWriterWaiting) {
   EXPECT_TRUE(eventually(10s, [&] { return same_records(a, c, {a.node->id()}); }));
   EXPECT_TRUE(same_records(a, b, {a.node->id()}));
   // Generous: the machine is shared, and a writer can lose its core.
-  EXPECT_LT(a.node->tables().at(0).write_stall_max, 250ms);
+  EXPECT_LT(a.node->tables().at(0).write_stall_max, 500ms);
   EXPECT_GE(c.peer("a").last_join.records, 60'000u);
 }
 

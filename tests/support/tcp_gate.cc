@@ -67,6 +67,7 @@ void TcpGate::cut() {
   {
     std::lock_guard lock(mutex_);
     mode_ = Mode::cut;
+    ++cuts_;
   }
   poke();
 }
@@ -105,6 +106,7 @@ void TcpGate::tamper(Tamper change) {
 }
 
 void TcpGate::run() {
+  std::size_t cuts_seen = 0;
   while (!stopping_) {
     std::vector<pollfd> waits{{wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
     int timeout = -1;
@@ -132,9 +134,16 @@ void TcpGate::run() {
     ::poll(waits.data(), waits.size(), timeout);
     std::uint64_t drained = 0;
     [[maybe_unused]] auto taken = ::read(wake_, &drained, sizeof drained);
+    bool cut = false;
     {
       std::lock_guard lock(mutex_);
       mode = mode_;
+      cut = cuts_ != cuts_seen;  // Even if open() came right behind it.
+      cuts_seen = cuts_;
+    }
+    if (cut) {
+      for (Connection& connection : connections_) close(connection);
+      connections_.clear();
     }
     accept();
     if (mode == Mode::stalled) continue;

@@ -88,6 +88,7 @@ class TcpGate {
   std::uint16_t port_ = 0;
   std::mutex mutex_;  // Of the settings.
   Mode mode_ = Mode::open;
+  std::size_t cuts_ = 0;
   std::chrono::milliseconds delay_{0};
   std::size_t slice_ = 0;
   Tamper tamper_;
