@@ -47,6 +47,8 @@ MysqlFault mysql_fault(const sql::SQLException& error);
 /// Opens a connection that talks utf8mb4, in strict mode, with the timeouts of `address`, without
 /// LOAD DATA LOCAL (Q5), several statements in one string, or reconnecting by itself: a session
 /// whose settings are silently lost is worse than an error.
+/// Over the network without TLS only such logins are done as keep the password from the server,
+/// i.e. mysql_native_password: MySQL 8's caching_sha2_password wants TLS, loopback or a socket.
 /// Blocks, at most for the connect timeout. Throws sql::SQLException.
 std::unique_ptr<sql::Connection> open_mysql(const MysqlAddress& address);
 

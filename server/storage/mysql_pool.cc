@@ -117,7 +117,11 @@ MysqlPool::Verdict MysqlPool::judge(Lease& lease, const sql::SQLException& error
       if (tries < contention_tries_max) return {Next::again, StorageErrc::unavailable};
       return {Next::fail, StorageErrc::unavailable};
     case MysqlFault::access_denied:
-      lease.drop();
+      if (lease.is_open()) {  // A right to do this one thing is missing; others may work.
+        note_failure(words(error));
+        events_.database_error(make_error_code(StorageErrc::access_denied), words(error));
+        return {Next::fail, StorageErrc::access_denied};
+      }
       report_lost(StorageErrc::access_denied, words(error));
       return {Next::fail, StorageErrc::access_denied};
     case MysqlFault::broken:

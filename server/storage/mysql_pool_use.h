@@ -27,6 +27,7 @@ class MysqlPool::Lease {
   }
 
   void drop() { session_.reset(); }
+  [[nodiscard]] bool is_open() const { return session_ != nullptr; }
   [[nodiscard]] bool was_idle() const { return was_idle_; }
   [[nodiscard]] Clock::time_point begun() const { return begun_; }
 

@@ -10,12 +10,15 @@
 
 #include "discovery/registry.h"
 #include "tests/discovery/recorded_events.h"
+#include "tests/support/eventually.h"
 #include "tests/support/mariadb.h"
 
 namespace discovery {
 namespace {
 
 using namespace std::chrono_literals;
+using tests::eventually;
+using tests::MariaDb;
 
 constexpr auto long_lease = std::chrono::milliseconds(1h);
 
@@ -37,7 +40,7 @@ const NodeRow* find(const Result<Reading>& reading, const std::string& name) {
 // One server for all tests; each has a database of its own.
 class MysqlBackendTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() { server_ = std::make_unique<meerkat::testing::MariaDb>(); }
+  static void SetUpTestSuite() { server_ = std::make_unique<MariaDb>(); }
   static void TearDownTestSuite() { server_.reset(); }
 
   void SetUp() override {
@@ -66,7 +69,7 @@ class MysqlBackendTest : public testing::Test {
         " WHERE name = '" + name + "'");
   }
 
-  static inline std::unique_ptr<meerkat::testing::MariaDb> server_;
+  static inline std::unique_ptr<MariaDb> server_;
   std::string database_;
 };
 
@@ -275,7 +278,7 @@ TEST_F(MysqlBackendTest, ChangesNothingWhileTheDatabaseIsAwayAndGoesOnByItself) 
     begin();
     ASSERT_TRUE(one.events.wait_for("failed", first)) << one.events.all();
     ASSERT_TRUE(two.events.wait_for("failed", second)) << two.events.all();
-    while (one.discovery.lease_remaining() > 0ms) std::this_thread::yield();
+    EXPECT_TRUE(eventually(10s, [&] { return one.discovery.lease_remaining() < 0ms; }));
     end();
     ASSERT_TRUE(one.events.wait_for("recovered", first)) << one.events.all();
     ASSERT_TRUE(two.events.wait_for("recovered", second)) << two.events.all();

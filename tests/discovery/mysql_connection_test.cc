@@ -22,11 +22,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A server that speaks just enough of MySQL's protocol to let anybody in, and answers the first
-// statement with `answer`. Keeps all that the client sends afterwards.
+// A server that speaks just enough of MySQL's protocol to answer the login, or to let anybody in
+// and answer the first statement. Keeps all that the client sends afterwards.
 class HostileServer {
  public:
-  explicit HostileServer(std::string answer) : answer_(std::move(answer)) {
+  enum class Answers { login, statement };
+
+  HostileServer(Answers what, std::string answer) : what_(what), answer_(std::move(answer)) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -80,9 +82,11 @@ class HostileServer {
                                 "\xff\x81\x15"s +
                                 std::string(10, '\0') + "123456789012\0mysql_native_password\0"s));
     receive();
-    send_all(client, packet(2, ok));
-    receive();  // The first statement.
-    send_all(client, packet(1, answer_));
+    if (what_ == Answers::statement) {
+      send_all(client, packet(2, ok));
+      receive();
+    }
+    send_all(client, packet(what_ == Answers::login ? 2 : 1, answer_));
     for (std::string more = receive(); !more.empty(); more = receive()) received_ += more;
     close(client);
   }
@@ -92,6 +96,7 @@ class HostileServer {
               static_cast<ssize_t>(bytes.size()));
   }
 
+  const Answers what_;
   const std::string answer_;
   int listener_ = -1;
   std::uint16_t port_ = 0;
@@ -105,13 +110,29 @@ TEST(MysqlConnection, SendsNoFileToAServerThatAsksForOne) {
   const char* folder = std::getenv("TEST_TMPDIR");
   const std::string path = std::string(folder != nullptr ? folder : "/tmp") + "/secret";
   std::ofstream(path) << "the contents of a secret file";
-  HostileServer server("\xfb" + path);
+  HostileServer server(HostileServer::Answers::statement, "\xfb" + path);
   const MysqlThread client_library;
   const MysqlAddress address{
       .port = server.port(), .user = "meerkat", .connect_timeout = 2s, .query_timeout = 2s};
   EXPECT_THROW(open_mysql(address), sql::SQLException);
   const std::string received = server.received();
   EXPECT_EQ(received.find("secret file"), std::string::npos);
+}
+
+// hardening Q5: a server may ask for the password itself.
+TEST(MysqlConnection, SendsNoPasswordToAServerThatAsksForItInClearText) {
+  HostileServer server(HostileServer::Answers::login,
+                       std::string("\xfemysql_clear_password\0", 22));
+  const MysqlThread client_library;
+  // Reached over loopback, but not by a name that says so.
+  const MysqlAddress address{.host = "0.0.0.0",
+                             .port = server.port(),
+                             .user = "meerkat",
+                             .password = "canary",
+                             .connect_timeout = 2s,
+                             .query_timeout = 2s};
+  EXPECT_THROW(open_mysql(address), sql::SQLException);
+  EXPECT_EQ(server.received().find("canary"), std::string::npos);
 }
 
 TEST(MysqlConnection, IsDescribedWithoutItsPassword) {

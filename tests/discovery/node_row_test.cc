@@ -30,7 +30,7 @@ TEST(HostPort, RefusesWhatCannotBeDialled) {
 TEST(NodeName, IsShortPrintableAndWithoutBlanks) {
   EXPECT_TRUE(is_node_name("n1"));
   EXPECT_TRUE(is_node_name(std::string(250, 'n')));
-  for (const std::string text :
+  for (const std::string& text :
        {std::string(), std::string(251, 'n'), std::string("n 1"), std::string("n\0", 2),
         std::string("n'1"), std::string("n\xc3\xa9")}) {
     EXPECT_FALSE(is_node_name(text)) << text;

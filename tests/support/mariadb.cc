@@ -20,7 +20,7 @@
 #include <stdexcept>
 #include <vector>
 
-namespace meerkat::testing {
+namespace tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -206,4 +206,4 @@ void MariaDb::create_database(const std::string& name) const {
       "'@'%' IDENTIFIED BY '" + password_ + "'");
 }
 
-}  // namespace meerkat::testing
+}  // namespace tests

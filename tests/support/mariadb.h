@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace meerkat::testing {
+namespace tests {
 
 /// A MariaDB server of the test's own: in a temporary folder, on a free port of 127.0.0.1 and a
 /// Unix socket, with a database and a user that may do everything in it. Needs Debian's package
@@ -53,4 +53,4 @@ class MariaDb {
   std::string user_ = "meerkat", password_ = "tests only", database_ = "meerkat";
 };
 
-}  // namespace meerkat::testing
+}  // namespace tests

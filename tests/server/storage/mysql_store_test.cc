@@ -15,7 +15,7 @@ namespace server {
 namespace {
 
 using namespace std::chrono_literals;
-using meerkat::testing::MariaDb;
+using tests::MariaDb;
 
 // What only a server can do to us: go away, stall, deny, be set up oddly.
 class MysqlStore : public testing::Test {
