@@ -100,8 +100,9 @@ error_code Inflow::take_resume(std::string_view body) {
     return Errc::bad_frame;
   }
   for (const Resume::Table& theirs : resume->tables) {
-    auto ours = std::find_if(node_.tables.begin(), node_.tables.end(),
-                             [&](const auto& table) { return table->name() == theirs.name; });
+    auto ours = std::find_if(node_.tables.begin(), node_.tables.end(), [&](const auto& table) {
+      return table->name() == theirs.name && table->options().unique == theirs.unique;
+    });
     if (find(theirs.number) != nullptr) return Errc::bad_frame;
     logs_.push_back(
         {.number = theirs.number, .table = ours == node_.tables.end() ? nullptr : ours->get()});

@@ -1,6 +1,7 @@
 #include "replication/link.h"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/connect.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
@@ -30,6 +31,7 @@ Link::Link(asio::io_context& io, LinkHost& host, Handshake::Local local,
       host_(host),
       frame_bytes_max_(frame_bytes_max),
       role_(local.role),
+      peer_name_(local.wanted),
       socket_(io),
       resolver_(io),
       handshake_(std::move(local), [this](const Hello& peer) { return host_.admit(*this, peer); }),
@@ -48,9 +50,12 @@ void Link::dial(const std::string& host, std::uint16_t port) {
         if (self->closed_) return;
         if (error) {
           self->close(error);
-        } else {
-          self->connect(*results.begin());
+          return;
         }
+        self->address_ = results.begin()->endpoint().address().to_string();
+        asio::async_connect(self->socket_, results, [self](error_code error, const Tcp::endpoint&) {
+          self->on_connected(error);
+        });
       });
 }
 
@@ -139,7 +144,10 @@ error_code Link::take(const Frame& frame, std::string& last_words) {
     return step.error;
   }
   send(std::move(step.send));
-  if (step.proven) host_.proven(shared_from_this());
+  if (step.proven) {
+    peer_name_ = hello().id.name;
+    host_.proven(shared_from_this());
+  }
   return {};
 }
 

@@ -75,7 +75,8 @@ class Link : public std::enable_shared_from_this<Link> {
   Role role() const { return role_; }
   const Hello& hello() const { return handshake_.peer(); }
   std::uint16_t protocol() const { return handshake_.protocol(); }
-  const std::string& address() const { return address_; }  // Without the port.
+  const std::string& address() const { return address_; }      // Without the port.
+  const std::string& peer_name() const { return peer_name_; }  // As dialled, then as proven.
   NodeRef peer() const { return peer_; }
   Inflow& inflow() { return *inflow_; }
   Outflow& outflow() { return *outflow_; }
@@ -97,6 +98,7 @@ class Link : public std::enable_shared_from_this<Link> {
   LinkHost& host_;
   const std::size_t frame_bytes_max_;
   const Role role_;
+  std::string peer_name_;
   const Clock::time_point begun_ = Clock::now();
   Tcp::socket socket_;
   Tcp::resolver resolver_;

@@ -154,7 +154,7 @@ void Mesh::tick() {
   });
   if (drain_until_) go_on_stopping(now);
   pump();
-  publish();
+  publish_now();
   timer_.expires_after(tick_every_);
   timer_.async_wait([this](ErrorCode error) {
     if (!error) tick();

@@ -123,6 +123,7 @@ class Mesh : private LinkHost {
   PeerState state_of(const Peer& peer) const;
   PeerStatus status_of(const Peer& peer) const;
   void publish();
+  void publish_now();
 
   NodeState& node_;
   const NodeOptions& options_;

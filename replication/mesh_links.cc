@@ -156,15 +156,12 @@ void Mesh::closed(const LinkPtr& link, ErrorCode why) {
     incoming_failed(link, why);
     return;
   }
-  for (auto& [name, peer] : peers_) {
-    if (peer.link == link) {
-      link_lost(peer, why);
-      break;
-    }
-    if (peer.dialling == link) {
-      dial_failed(peer, link, why);
-      break;
-    }
+  auto found = peers_.find(link->peer_name());
+  if (found == peers_.end()) return;
+  if (found->second.link == link) {
+    link_lost(found->second, why);
+  } else if (found->second.dialling == link) {
+    dial_failed(found->second, link, why);
   }
   publish();
 }

@@ -39,7 +39,7 @@ struct NodeOptions {
   std::string name;               ///< This node's. 1..node_name_bytes_max bytes.
   std::uint64_t incarnation = 0;  ///< 0: microseconds since 1970 at construction.
   std::string secret;             ///< The cluster's; any length but 0, best 32 random bytes.
-  std::string listen_host = "127.0.0.1";  ///< Loopback unless told otherwise (hardening K7).
+  std::string listen_host = "127.0.0.1";  ///< An address; loopback by default (hardening K7).
   std::uint16_t listen_port = 0;          ///< 0: the kernel picks; see listen_port().
   ProtocolRange protocol;
 

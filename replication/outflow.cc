@@ -31,8 +31,9 @@ boost::system::error_code Outflow::start(const Resume& resume) {
   for (std::size_t number = 0; number < node_.tables.size(); ++number) {
     TableCore& table = *node_.tables[number];
     auto known =
-        std::find_if(resume.tables.begin(), resume.tables.end(),
-                     [&](const Resume::Table& theirs) { return theirs.name == table.name(); });
+        std::find_if(resume.tables.begin(), resume.tables.end(), [&](const Resume::Table& theirs) {
+          return theirs.name == table.name() && theirs.unique == table.options().unique;
+        });
     if (known == resume.tables.end()) continue;  // A release without this table.
     Flow& flow = flows_[number];
     flow.target = table.log().head();

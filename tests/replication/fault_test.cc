@@ -328,6 +328,20 @@ TEST(Frame, OfAnotherProtocolIsRefused) {
   EXPECT_TRUE(eventually(5s, [&] { return a.node->refusals().bad_frame == 3; }));
 }
 
+// hardening K7: rows only suggest; a real peer among many forged ones is found all the same.
+TEST(ForgedRows, DelayNobody) {
+  TestNode a("a"), b("b");
+  a.start();
+  b.start();
+  std::vector<PeerAddress> rows;
+  for (int i = 0; i < 10'000; ++i) rows.push_back({"forged" + std::to_string(i), "127.0.0.1", 1});
+  rows.insert(rows.begin() + 5'000, b.address());
+  a.node->set_peers(rows);
+  EXPECT_TRUE(eventually(10s, [&] { return b.ready("a"); }));
+  auto position = a.texts->put({"k", ""}, "text").value();
+  EXPECT_TRUE(a.texts->wait_replicated(position, in(5s)));
+}
+
 // hardening, limits: a hello in 5 s (here 0.5).
 TEST(Hello, ThatNeverComesIsNotWaitedFor) {
   TestNode a("a");

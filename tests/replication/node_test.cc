@@ -106,9 +106,11 @@ TEST(RestartedNode, InheritsNothing) {
   ASSERT_TRUE(reborn.texts->put({"new", ""}, "2"));
   reborn.start();
   introduce({&a, &reborn});
-  EXPECT_TRUE(eventually(5s, [&] { return a.ready("b") && a.texts->size() == 1; }))
-      << a.events.all();
-  EXPECT_EQ(a.at({"new", ""}), (Texts{{"b", "2"}}));
+  Texts expected{{"b", "2"}};
+  EXPECT_TRUE(eventually(5s, [&] {
+    return a.at({"new", ""}) == expected && a.ready("b");
+  })) << a.events.all();
+  EXPECT_EQ(a.texts->size(), 1u);
   EXPECT_EQ(a.events.count("gone b"), 1u) << a.events.all();
 }
 

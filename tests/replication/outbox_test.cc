@@ -48,7 +48,9 @@ TEST(Outbox, KeepsOrderOverManySegmentsAndPartialReads) {
   for (int i = 0; i < 3000; ++i) {
     ASSERT_TRUE(box.push(std::string(100, 'x')));
     if (i % 7 == 0) read += box.read_texts(300).size();
-    if (i % 50 == 0) ASSERT_TRUE(box.acknowledge(read));
+    if (i % 50 == 0) {
+      ASSERT_TRUE(box.acknowledge(read));
+    }
   }
   while (std::size_t more = box.read_texts(1000).size()) read += more;
   EXPECT_EQ(read, 3000u);

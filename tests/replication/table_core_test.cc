@@ -151,9 +151,8 @@ TEST(UniqueTable, ShowsTheNewestRecordOnly) {
   std::string newer = Replica::put("k", Replica::stamped(2, "newer"));
   for (bool newer_first : {true, false}) {
     Replica replica({.unique = true});
-    if (newer_first) ASSERT_TRUE(replica.apply(replica.c, newer));
-    ASSERT_TRUE(replica.apply(replica.b, older));
-    if (!newer_first) ASSERT_TRUE(replica.apply(replica.c, newer));
+    ASSERT_TRUE(newer_first ? replica.apply(replica.c, newer) : replica.apply(replica.b, older));
+    ASSERT_TRUE(newer_first ? replica.apply(replica.b, older) : replica.apply(replica.c, newer));
     EXPECT_EQ(replica.at("k"), Texts{Replica::stamped(2, "newer")});
     replica.owners.set_life(replica.c, Owners::Life::gone);
     EXPECT_EQ(replica.at("k"), Texts{Replica::stamped(1, "older")});

@@ -63,32 +63,24 @@ void TcpGate::poke() {
   [[maybe_unused]] auto written = ::write(wake_, &one, sizeof one);
 }
 
-void TcpGate::cut() {
-  {
-    std::lock_guard lock(mutex_);
-    mode_ = Mode::cut;
-    ++cuts_;
-  }
-  poke();
-}
-
-void TcpGate::stall() {
-  {
-    std::lock_guard lock(mutex_);
-    mode_ = Mode::stalled;
-  }
-  poke();
-}
-
-void TcpGate::open() {
-  {
-    std::lock_guard lock(mutex_);
-    mode_ = Mode::open;
+void TcpGate::change(Mode mode) {
+  std::unique_lock lock(mutex_);
+  mode_ = mode;
+  if (mode == Mode::cut) ++cuts_;
+  if (mode == Mode::open) {
     delay_ = {};
     slice_ = 0;
   }
+  const std::size_t change = ++changes_;
   poke();
+  changed_.wait(lock, [&] { return changes_done_ >= change; });
 }
+
+void TcpGate::cut() { change(Mode::cut); }
+
+void TcpGate::stall() { change(Mode::stalled); }
+
+void TcpGate::open() { change(Mode::open); }
 
 void TcpGate::delay(std::chrono::milliseconds time) {
   std::lock_guard lock(mutex_);
@@ -140,11 +132,13 @@ void TcpGate::run() {
       mode = mode_;
       cut = cuts_ != cuts_seen;  // Even if open() came right behind it.
       cuts_seen = cuts_;
+      if (cut) {
+        for (Connection& connection : connections_) close(connection);
+        connections_.clear();
+      }
+      changes_done_ = changes_;
     }
-    if (cut) {
-      for (Connection& connection : connections_) close(connection);
-      connections_.clear();
-    }
+    changed_.notify_all();
     accept();
     if (mode == Mode::stalled) continue;
     connections_.remove_if([&](Connection& connection) {

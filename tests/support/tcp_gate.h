@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -27,7 +28,8 @@ class TcpGate {
   /// Where to connect instead of the target.
   std::uint16_t port() const { return port_; }
 
-  /// Ends all connections, and each new one as soon as it is accepted, until open().
+  /// Ends all connections, and each new one as soon as it is accepted, until open(). It is done
+  /// when the call returns, as it is with the next two.
   void cut();
 
   /// Keeps connections, passes no byte, until open().
@@ -74,6 +76,7 @@ class TcpGate {
     Direction directions[2];
   };
 
+  void change(Mode mode);
   void run();
   void accept();
   bool relay(Connection& connection);
@@ -89,6 +92,9 @@ class TcpGate {
   std::mutex mutex_;  // Of the settings.
   Mode mode_ = Mode::open;
   std::size_t cuts_ = 0;
+  std::size_t changes_ = 0;
+  std::size_t changes_done_ = 0;
+  std::condition_variable changed_;
   std::chrono::milliseconds delay_{0};
   std::size_t slice_ = 0;
   Tamper tamper_;
