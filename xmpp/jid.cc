@@ -131,7 +131,7 @@ Result<std::string> prepare_literal(std::string_view domain) {
       inet_ntop(AF_INET6, &address, buffer.data(), buffer.size()) == nullptr) {
     return Errc::jid_malformed;
   }
-  return "[" + std::string(buffer.data()) + "]";
+  return std::string("[").append(buffer.data()).append("]");
 }
 
 /// Labels of letters, digits and inner hyphens, 1 to 63 bytes each (RFC 1123 §2.1).

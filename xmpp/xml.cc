@@ -141,6 +141,9 @@ void append_element(std::string& out, const tinyxml2::XMLElement* element, bool 
     }
   }
   const tinyxml2::XMLNode* child = element->FirstChild();
+  while (child != nullptr && child->ToText() != nullptr && view(child->Value()).empty()) {
+    child = child->NextSibling();  // An empty CDATA section is nothing.
+  }
   if (child == nullptr) {
     out += "/>";
     return;

@@ -85,6 +85,7 @@ TEST(Stanza, JoinsRunsOfText) {
   std::string many = "<a>";
   for (int i = 0; i < 4'000; ++i) many += "<![CDATA[]]>";
   EXPECT_EQ(parsed(many + "x</a>").root().text(), "x");
+  EXPECT_EQ(parsed(many + "</a>").to_string(), "<a/>");
 }
 
 // Hardening X12.
