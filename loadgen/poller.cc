@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cassert>
+#include <cerrno>
+#include <ctime>
 #include <utility>
 
 namespace loadgen {
@@ -68,11 +70,18 @@ void Poller::run_posted() {
 }
 
 void Poller::turn(std::chrono::microseconds wait) {
-  // epoll_pwait2 would take microseconds; milliseconds rounded down keep the due times, since the
-  // caller spins the rest of the last millisecond in turns of zero.
-  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(wait).count();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
+  timespec limit{};
+  limit.tv_sec = seconds.count();
+  limit.tv_nsec = std::chrono::nanoseconds(wait - seconds).count();
+  // The plain epoll_wait counts in milliseconds: late by up to one, or spinning through it.
   ready_count_ =
-      epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()), static_cast<int>(millis));
+      epoll_pwait2(epoll_, ready_.data(), static_cast<int>(ready_.size()), &limit, nullptr);
+  if (ready_count_ < 0 && errno == ENOSYS) {  // Linux before 5.11.
+    const auto millis = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
+    ready_count_ = epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()),
+                              static_cast<int>(millis));
+  }
   bool woken = false;
   for (ready_at_ = 0; ready_at_ < ready_count_;) {
     const epoll_event event = ready_[static_cast<std::size_t>(ready_at_++)];

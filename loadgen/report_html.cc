@@ -105,8 +105,10 @@ std::string figure_text(std::string_view name, double value) {
 
 std::string readable(std::string_view name) {
   std::string words(name.substr(0, name.find('@')));
-  for (const std::string_view unit : {"_s", "_per_s"}) {
-    if (words.ends_with(unit)) words.resize(words.size() - unit.size());
+  for (const std::string_view unit : {"_per_s", "_s"}) {
+    if (!words.ends_with(unit)) continue;
+    words.resize(words.size() - unit.size());
+    break;
   }
   std::replace(words.begin(), words.end(), '_', ' ');
   if (const auto at = name.find('@'); at != std::string_view::npos) {
