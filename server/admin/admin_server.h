@@ -16,12 +16,12 @@ namespace server {
 class Metrics;
 
 struct AdminServerOptions {
-  std::optional<Endpoint> health;  ///< /livez, /readyz, /metrics: no secrets, no login
-  std::optional<Endpoint> admin;   ///< /api/v1/…, with the token; opened only if there is one
-  Secret token;
+  std::optional<Endpoint> health{};  ///< /livez, /readyz, /metrics: no secrets, no login
+  std::optional<Endpoint> admin{};   ///< /api/v1/…, with the token; opened only if there is one
+  Secret token{};
 
   /// Names besides the listener's own addresses and `localhost` that a request's Host may hold.
-  std::vector<std::string> hosts;
+  std::vector<std::string> hosts{};
 
   // Hardening, Limits: HTTP.
   std::size_t header_bytes_max = 8 * 1024;

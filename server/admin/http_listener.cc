@@ -8,10 +8,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/error.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/status.hpp>
 #include <exception>
+#include <memory>
+#include <optional>
 
 #include "server/admin/answer_post.h"
 #include "server/log/log.h"
@@ -58,11 +58,36 @@ void report(std::exception_ptr failure) {
 
 }  // namespace
 
-struct HttpListener::Connection {
-  explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
+/// A socket and the deadline of what is done with it. A deadline that passes cancels the operation
+/// and leaves the socket open, so that the client can be told (beast::tcp_stream would close it).
+struct HttpListener::Connection : std::enable_shared_from_this<Connection> {
+  explicit Connection(tcp::socket accepted)
+      : socket(std::move(accepted)), timer(socket.get_executor()) {}
 
-  beast::tcp_stream stream;
-  std::string buffer;  // Read, and not yet used.
+  void expire_after(std::chrono::milliseconds limit) {
+    is_late = false;
+    ++deadlines;
+    timer.expires_after(limit);
+    timer.async_wait([weak = weak_from_this(), number = deadlines](error_code error) {
+      const auto connection = weak.lock();
+      // It may have expired in the moment that the operation ended in time.
+      if (error || !connection || connection->deadlines != number) return;
+      connection->is_late = true;
+      error_code ignored;
+      connection->socket.cancel(ignored);
+    });
+  }
+
+  void expire_never() {
+    ++deadlines;
+    timer.cancel();
+  }
+
+  tcp::socket socket;
+  asio::steady_timer timer;
+  std::uint64_t deadlines = 0;
+  bool is_late = false;  // The last deadline has passed.
+  std::string buffer;    // Read, and not yet used.
   std::string address;
 };
 
@@ -124,21 +149,21 @@ asio::awaitable<void> HttpListener::accept_all() {
 }
 
 asio::awaitable<void> HttpListener::serve(tcp::socket socket) {
-  Connection connection(std::move(socket));
+  const auto connection = std::make_shared<Connection>(std::move(socket));
   error_code error;
-  const tcp::endpoint remote = connection.stream.socket().remote_endpoint(error);
+  const tcp::endpoint remote = connection->socket.remote_endpoint(error);
   if (error) co_return;
-  connection.address = remote.address().to_string();
+  connection->address = remote.address().to_string();
   bool goes_on = true;
-  while (goes_on) goes_on = co_await serve_one(connection);
+  while (goes_on) goes_on = co_await serve_one(*connection);
 
   // A close with unread bytes would reset the connection, and could take the answer away.
-  connection.stream.socket().shutdown(tcp::socket::shutdown_send, error);
-  connection.stream.expires_after(linger_timeout);
+  connection->socket.shutdown(tcp::socket::shutdown_send, error);
+  connection->expire_after(linger_timeout);
   std::string rest(4096, '\0');
-  for (std::size_t total = 0; total < linger_bytes_max;) {
+  for (std::size_t total = 0; total < linger_bytes_max && !connection->is_late;) {
     auto [read_error, size] =
-        co_await connection.stream.async_read_some(asio::buffer(rest), use_result);
+        co_await connection->socket.async_read_some(asio::buffer(rest), use_result);
     if (read_error) break;
     total += size;
   }
@@ -149,11 +174,11 @@ asio::awaitable<bool> HttpListener::serve_one(Connection& connection) {
   HttpReply reply;
   bool keep_alive = false;
 
-  connection.stream.expires_after(options_.header_timeout);
+  connection.expire_after(options_.header_timeout);
   auto [head_error, head_size] = co_await asio::async_read_until(
-      connection.stream, asio::dynamic_buffer(connection.buffer, options_.header_bytes_max),
+      connection.socket, asio::dynamic_buffer(connection.buffer, options_.header_bytes_max),
       "\r\n\r\n", use_result);
-  if (head_error == beast::error::timeout && !connection.buffer.empty()) {
+  if (head_error && connection.is_late && !connection.buffer.empty()) {
     reply = error_reply(408, "the header took too long");
   } else if (head_error == asio::error::not_found) {
     reply = error_reply(431, "the header is too large");
@@ -174,14 +199,14 @@ asio::awaitable<bool> HttpListener::serve_one(Connection& connection) {
       const std::size_t body_bytes = parsed->body_bytes;
       error_code body_error;
       if (connection.buffer.size() < body_bytes) {
-        connection.stream.expires_after(options_.body_timeout);
+        connection.expire_after(options_.body_timeout);
         const std::size_t missing = body_bytes - connection.buffer.size();
         auto [error, size] =
-            co_await asio::async_read(connection.stream, asio::dynamic_buffer(connection.buffer),
+            co_await asio::async_read(connection.socket, asio::dynamic_buffer(connection.buffer),
                                       asio::transfer_exactly(missing), use_result);
         body_error = error;
       }
-      if (body_error == beast::error::timeout) {
+      if (body_error && connection.is_late) {
         reply = error_reply(408, "the body took too long");
       } else if (body_error) {
         co_return false;
@@ -190,7 +215,7 @@ asio::awaitable<bool> HttpListener::serve_one(Connection& connection) {
         request.body = connection.buffer.substr(0, body_bytes);
         request.address = connection.address;
         connection.buffer.erase(0, body_bytes);
-        connection.stream.expires_never();
+        connection.expire_never();
         reply = co_await answer(std::move(request));
         keep_alive = parsed->keep_alive;
       }
@@ -198,9 +223,9 @@ asio::awaitable<bool> HttpListener::serve_one(Connection& connection) {
   }
 
   const std::string bytes = serialize(reply, keep_alive);
-  connection.stream.expires_after(options_.body_timeout);
+  connection.expire_after(options_.body_timeout);
   auto [write_error, written] =
-      co_await asio::async_write(connection.stream, asio::buffer(bytes), use_result);
+      co_await asio::async_write(connection.socket, asio::buffer(bytes), use_result);
   co_return keep_alive && !write_error;
 }
 

@@ -50,8 +50,8 @@ class Commands {
 
   struct Drain {
     std::string node = "self";
-    std::string rate;      ///< Empty: as configured.
-    std::string deadline;  ///< Empty: as configured.
+    std::string rate{};      ///< Empty: as configured.
+    std::string deadline{};  ///< Empty: as configured.
     bool follows = true;   ///< Shows the phases until the node is gone.
   };
   ExitCode drain(const Drain& drain);

@@ -55,12 +55,12 @@ struct Field {
 struct Options {
   LogFormat format = LogFormat::json;
   Level level = Level::info;
-  std::string node;
+  std::string node{};
   std::size_t queue_max = 8192;      ///< Lines waiting to be written.
   std::uint32_t site_rate_max = 20;  ///< Lines a second from one place in the code (hardening E10).
 
   /// Takes each line (without its end) on the log's thread; stderr if empty.
-  std::function<void(std::string_view line)> sink;
+  std::function<void(std::string_view line)> sink{};
 };
 
 /// Starts the log; events before it are written to stderr at once. Not while another is running.

@@ -37,7 +37,6 @@ ProcessUsage process_usage() {
     std::string field;
     for (int number = 3; number <= 24 && fields >> field; ++number) {
       const double value = number == 3 ? 0 : std::stod(field);
-      if (number == 14 || number == 15) usage.cpu_seconds += value / ticks;
       if (number == 20) usage.threads = static_cast<std::uint64_t>(value);
       if (number == 22) usage.start_time = boot_time() + value / ticks;
       if (number == 23) usage.virtual_bytes = static_cast<std::uint64_t>(value);
@@ -45,6 +44,14 @@ ProcessUsage process_usage() {
         usage.resident_bytes =
             static_cast<std::uint64_t>(value) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
       }
+    }
+  }
+  // /proc counts in ticks of 10 ms, getrusage(2) in microseconds.
+  rusage used{};
+  if (getrusage(RUSAGE_SELF, &used) == 0) {
+    for (const timeval& part : {used.ru_utime, used.ru_stime}) {
+      usage.cpu_seconds +=
+          static_cast<double>(part.tv_sec) + static_cast<double>(part.tv_usec) / 1e6;
     }
   }
   std::error_code error;

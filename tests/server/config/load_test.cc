@@ -1,0 +1,415 @@
+#include "server/config/load.h"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "tests/server/config/config_folder.h"
+
+namespace server {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::optional<std::string> test_environment(const std::string& name) {
+  if (name == "HOSTNAME") return "pod-7";
+  if (name == "DOMAIN") return "example.net";
+  return std::nullopt;
+}
+
+/// What the user sees when the server is started on this file; empty if it would start.
+std::string faults_of(const std::string& toml, std::vector<std::string> flags = {}) {
+  const ConfigFolder folder;
+  folder.write("meerkat.toml", toml);
+  flags.push_back("--config=meerkat.toml");
+  const auto loaded = load_config(flags, test_environment);
+  return loaded.has_error() ? render(loaded.error()) : "";
+}
+
+LoadedConfig loaded(const std::string& toml, std::vector<std::string> flags = {}) {
+  const ConfigFolder folder;
+  folder.write("meerkat.toml", toml);
+  flags.push_back("--config=meerkat.toml");
+  auto result = load_config(flags, test_environment);
+  EXPECT_TRUE(result.has_value()) << render(result.error());
+  return result.has_value() ? *result : LoadedConfig();
+}
+
+// The sample of the user's manual: three kinds of faults, in one go.
+TEST(Config, ReportsAllFaultsAtOnceWithLineAndFix) {
+  const std::string toml =
+      "domains = [\"example.org\"]\n"  // 1
+      "\n"
+      "\n"
+      "\n"
+      "\n"
+      "[listen]\n"                       // 6
+      "c2s       = \"0.0.0.0:70000\"\n"  // 7
+      "\n"
+      "\n"
+      "\n"
+      "\n"
+      "\n"
+      "\n"
+      "[peers]\n"               // 14
+      "silence_max = \"3s\"\n"  // 15
+      "\n"
+      "[mysql]\n"                         // 17
+      "url = \"mysql://m@db/meerkat\"\n"  // 18
+      "lease = \"2s\"\n"                  // 19
+      "\n"
+      "\n"
+      "\n"
+      "\n"
+      "\n"
+      "\n"
+      "[drain]\n"             // 26
+      "dedline = \"60s\"\n";  // 27
+  EXPECT_EQ(faults_of(toml),
+            "meerkat.toml:7:13: error: [listen] c2s: port 70000 is above 65535\n"
+            "  7 | c2s       = \"0.0.0.0:70000\"\n"
+            "    |             ^^^^^^^^^^^^^^^\n"
+            "  fix: a port from 1 to 65535; clients expect 5222\n"
+            "meerkat.toml:19:9: error: [mysql] lease 2s is shorter than [peers] silence_max 3s "
+            "(line 15): live nodes would be removed\n"
+            "meerkat.toml:27:1: error: [drain] unknown key `dedline`; did you mean `deadline`?\n"
+            "3 errors, nothing started\n");
+}
+
+struct Case {
+  const char* toml;   ///< After a line with the domains.
+  const char* fault;  ///< What is said, but for the count.
+};
+
+TEST(Config, SaysWhatIsWrongWithAValue) {
+  const Case cases[] = {
+      {"loops = \"many\"",
+       "meerkat.toml:2:9: error: loops: \"many\" does not begin with a number\n"
+       "  2 | loops = \"many\"\n"
+       "    |         ^^^^^^\n"
+       "  fix: a count such as 500, \"200k\" or \"1M\"\n"},
+      {"loops = -1",
+       "meerkat.toml:2:9: error: loops: \"-1\" does not begin with a number\n"
+       "  2 | loops = -1\n"
+       "    |         ^^\n"
+       "  fix: a count such as 500, \"200k\" or \"1M\"\n"},
+      {"loops = 257",
+       "meerkat.toml:2:9: error: loops: 257 is above 256\n"
+       "  2 | loops = 257\n"
+       "    |         ^^^\n"
+       "  fix: from 0 to 256\n"},
+      {"peers = { silence_max = 3 }",
+       "meerkat.toml:2:25: error: [peers] silence_max: \"3\" has no unit\n"
+       "  2 | peers = { silence_max = 3 }\n"
+       "    |                         ^\n"
+       "  fix: a duration such as \"250ms\", \"3s\", \"5min\"\n"},
+      {"peers = { silence_max = \"3 s\" }",
+       "meerkat.toml:2:25: error: [peers] silence_max: unknown unit ` s`\n"
+       "  2 | peers = { silence_max = \"3 s\" }\n"
+       "    |                         ^^^^^\n"
+       "  fix: a duration such as \"250ms\", \"3s\", \"5min\"\n"},
+      {"drain.rate = \"500\"",
+       "meerkat.toml:2:14: error: [drain] rate: \"500\" does not say per what\n"
+       "  2 | drain.rate = \"500\"\n"
+       "    |              ^^^^^\n"
+       "  fix: a rate such as \"500/s\", \"2k/s\" or \"30/min\"\n"},
+      // RFC 6120 §13.12 wants at least 10,000 bytes.
+      {"limits.stanza_bytes_max = 9999",
+       "meerkat.toml:2:27: error: [limits] stanza_bytes_max: 9999 is below 10000\n"
+       "  2 | limits.stanza_bytes_max = 9999\n"
+       "    |                           ^^^^\n"
+       "  fix: from 10000 to 1GiB\n"},
+      {"log.level = \"debgu\"",
+       "meerkat.toml:2:13: error: [log] level: unknown value `debgu`; did you mean debug?\n"
+       "  2 | log.level = \"debgu\"\n"
+       "    |             ^^^^^^^\n"
+       "  fix: one of trace, debug, info, warning, error\n"},
+      {"c2s.tls_required = \"yes\"",
+       "meerkat.toml:2:20: error: [c2s] tls_required: must be a boolean\n"
+       "  2 | c2s.tls_required = \"yes\"\n"
+       "    |                    ^^^^^\n"
+       "  fix: true or false, without quotes\n"},
+      {"listen.c2s = \"example.org:5222\"",
+       "meerkat.toml:2:14: error: [listen] c2s: \"example.org\" is not an IP address\n"
+       "  2 | listen.c2s = \"example.org:5222\"\n"
+       "    |              ^^^^^^^^^^^^^^^^^^\n"
+       "  fix: an address and a port such as \"0.0.0.0:5222\" or \"[::]:5222\", or \"off\"\n"},
+      // Hardening H3.
+      {"listen.admin = \"0.0.0.0:5298\"",
+       "meerkat.toml:2:16: error: [listen] admin: 0.0.0.0:5298 can be reached from outside, and "
+       "the "
+       "API has no TLS\n"
+       "  2 | listen.admin = \"0.0.0.0:5298\"\n"
+       "    |                ^^^^^^^^^^^^^^\n"
+       "  fix: a loopback address such as \"127.0.0.1:5298\"; reach it through an SSH tunnel\n"},
+      {"listen.c2s_tls = \"0.0.0.0:5222\"",
+       "meerkat.toml:2:18: error: [listen] c2s_tls: 0.0.0.0:5222 is taken by c2s (default)\n"},
+      {"node.name = \"${NOBODY}\"",
+       "meerkat.toml:2:13: error: [node] name: `${NOBODY}` is not in the environment\n"
+       "  2 | node.name = \"${NOBODY}\"\n"
+       "    |             ^^^^^^^^^^^\n"
+       "  fix: set NOBODY\n"},
+      {"node.name = \"self\"",
+       "meerkat.toml:2:13: error: [node] name: `self` means the node that is asked\n"
+       "  2 | node.name = \"self\"\n"
+       "    |             ^^^^^^\n"
+       "  fix: another name\n"},
+      {"mysql.url = \"mysql://m:secret@db/meerkat\"",
+       "meerkat.toml:2:13: error: [mysql] url: holds a password\n"
+       "  2 | mysql.url = \"mysql://m:secret@db/meerkat\"\n"
+       "    |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+       "  fix: put it into a file and name that as password_file\n"},
+      {"mysql.url = \"postgres://m@db/meerkat\"",
+       "meerkat.toml:2:13: error: [mysql] url: unknown scheme `postgres`\n"
+       "  2 | mysql.url = \"postgres://m@db/meerkat\"\n"
+       "    |             ^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+       "  fix: mysql://user@host:3306/database\n"},
+      {"mysql.lease = \"20s\"",
+       "meerkat.toml:2:15: error: [mysql] has no url\n"
+       "  2 | mysql.lease = \"20s\"\n"
+       "    |               ^^^^^\n"
+       "  fix: add url = \"mysql://user@host:3306/database\" to [mysql]\n"},
+      {"tls.key = \"key.pem\"",
+       "meerkat.toml:2:11: error: [tls] key without certificate\n"
+       "  2 | tls.key = \"key.pem\"\n"
+       "    |           ^^^^^^^^^\n"
+       "  fix: give both, or none for a certificate that the node makes itself\n"},
+      {"peers.secret_file = \"nowhere\"",
+       "meerkat.toml:2:21: error: [peers] secret_file: cannot read nowhere: No such file or "
+       "directory\n"
+       "  2 | peers.secret_file = \"nowhere\"\n"
+       "    |                     ^^^^^^^^^\n"
+       "  fix: a file of one line that this user may read\n"},
+      {"peers = { forget_after = \"1s\" }",
+       "meerkat.toml:2:26: error: [peers] forget_after 1s is shorter than silence_max 3s "
+       "(default): "
+       "records would go before their node counts as unreachable\n"},
+      {"discovery.backend = \"file\"",
+       "meerkat.toml:2:21: error: [discovery] backend is file, but there is no file\n"
+       "  2 | discovery.backend = \"file\"\n"
+       "    |                     ^^^^^^\n"
+       "  fix: add file = \"nodes.txt\" to [discovery]\n"},
+      {"c2s.mechanisms = [\"SCRAM-SHA-1\", \"DIGEST-MD5\"]",
+       "meerkat.toml:2:18: error: [c2s] mechanisms: unknown mechanism `DIGEST-MD5`\n"
+       "  2 | c2s.mechanisms = [\"SCRAM-SHA-1\", \"DIGEST-MD5\"]\n"
+       "    |                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
+       "  fix: any of SCRAM-SHA-256-PLUS, SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-1, PLAIN\n"},
+      {"listen = 5222",
+       "meerkat.toml:2:10: error: listen is a section, not a value\n"
+       "  2 | listen = 5222\n"
+       "    |          ^^^^\n"
+       "  fix: put its keys under [listen]\n"},
+      {"lisetn = 5222", "meerkat.toml:2:1: error: unknown key `lisetn`; did you mean `listen`?\n"},
+      {"zebra = 1", "meerkat.toml:2:1: error: unknown key `zebra`\n"},
+  };
+  for (const Case& one : cases) {
+    EXPECT_EQ(faults_of(std::string("domains = [\"example.org\"]\n") + one.toml + "\n"),
+              std::string(one.fault) + "1 error, nothing started\n");
+  }
+}
+
+TEST(Config, UnderlinesTheRightCharactersBehindUmlautsAndTabs) {
+  EXPECT_EQ(faults_of("\tdomains = [\"ä\", \"b@c\"]\n"),
+            "meerkat.toml:1:12: error: domains: \"b@c\" is not a domain\n"
+            "  1 | \tdomains = [\"ä\", \"b@c\"]\n"
+            "    | \t          ^^^^^^^^^^^^\n"
+            "  fix: a name such as \"example.org\"\n"
+            "1 error, nothing started\n");
+}
+
+TEST(Config, NamesTheLineOfASyntaxError) {
+  const std::string text = faults_of("domains = [\"example.org\"]\n[listen\n");
+  EXPECT_TRUE(text.starts_with("meerkat.toml:2:8: error: not TOML: ")) << text;
+  EXPECT_TRUE(text.ends_with("1 error, nothing started\n")) << text;
+}
+
+TEST(Config, WantsTheDomainsInAFile) {
+  EXPECT_EQ(faults_of("loops = 1\n"),
+            "meerkat.toml: error: domains is missing: the domains that this server serves\n"
+            "  fix: domains = [\"example.org\"]\n"
+            "1 error, nothing started\n");
+}
+
+TEST(Config, SaysWhenTheFileCannotBeRead) {
+  const ConfigFolder folder;
+  const auto loaded = load_config({"--config=absent.toml"}, test_environment);
+  ASSERT_TRUE(loaded.has_error());
+  EXPECT_EQ(render(loaded.error()),
+            "absent.toml: error: cannot be read: No such file or directory\n"
+            "1 error, nothing started\n");
+}
+
+TEST(Config, PointsAtTheFlagThatIsWrong) {
+  const auto loaded = load_config({"--listen-c2s=0.0.0.0:70000", "--drain-ratee=1/s",
+                                   "meerkat.toml", "--migrate=maybe", "--loops"},
+                                  test_environment);
+  ASSERT_TRUE(loaded.has_error());
+  EXPECT_EQ(render(loaded.error()),
+            "--drain-ratee: error: unknown flag; did you mean --drain-rate?\n"
+            "meerkat.toml: error: this is not a flag\n"
+            "  fix: the file is named by --config=meerkat.toml\n"
+            "--migrate: error: unknown value `maybe`\n"
+            "  fix: one of auto, only, never\n"
+            "--loops: error: needs a value\n"
+            "  fix: --loops=…\n"
+            "--listen-c2s: error: [listen] c2s: port 70000 is above 65535\n"
+            "  fix: a port from 1 to 65535; clients expect 5222\n"
+            "5 errors, nothing started\n");
+}
+
+// Hardening T5, H10.
+TEST(Config, RefusesSecretsThatAreOpenOrPlaceholders) {
+  const ConfigFolder folder;
+  folder.write("open", "s3cret\n", 0644);
+  folder.write("placeholder", "changeme\n");
+  folder.write("empty", "\n");
+  for (const auto& [file, message] : {std::pair{"open", "open can be read by everybody"},
+                                      {"placeholder", "placeholder still holds a placeholder"},
+                                      {"empty", "empty is empty"}}) {
+    const auto loaded = load_config({std::string("--peers-secret-file=") + file}, test_environment);
+    ASSERT_TRUE(loaded.has_error()) << file;
+    EXPECT_EQ(loaded.error().at(0).message, std::string("[peers] secret_file: ") + message);
+  }
+}
+
+TEST(Config, NeedsNothingForASingleNode) {
+  const auto loaded = load_config({}, test_environment);
+  ASSERT_TRUE(loaded.has_value()) << render(loaded.error());
+  EXPECT_EQ(loaded->config.domains, std::vector<std::string>{"localhost"});
+  EXPECT_EQ(loaded->config.node.name, "pod-7");
+  EXPECT_FALSE(loaded->config.mysql);
+  EXPECT_EQ(loaded->config.storage.sqlite, "meerkat.db");
+  EXPECT_EQ(loaded->config.listen.c2s, (Endpoint{"0.0.0.0", 5222}));
+  EXPECT_EQ(loaded->action, Action::serve);
+  EXPECT_TRUE(loaded->warnings.empty());
+}
+
+TEST(Config, ReadsEveryKindOfValue) {
+  const Config config = loaded(
+                            "domains = [\"${DOMAIN}\", \"example.org\"]\n"
+                            "[listen]\n"
+                            "c2s = \"[::1]:5322\"\n"
+                            "c2s_tls = \"off\"\n"
+                            "[mysql]\n"
+                            "url = \"mysql://m%40k@[::1]:3307/meer%2Dkat?socket=/run/m.sock\"\n"
+                            "lease = \"1500ms\"\n"
+                            "[peers]\n"
+                            "silence_max = \"250ms\"\n"
+                            "[limits]\n"
+                            "sessions_max = \"1.5k\"\n"
+                            "send_queue_bytes_max = \"2MiB\"\n"
+                            "login_rate = \"90/min\"\n"
+                            "[c2s]\n"
+                            "tls_required = false\n"
+                            "ping_interval = \"0\"\n"
+                            "[log]\n"
+                            "format = \"text\"\n",
+                            {"--c2s-mechanisms=SCRAM-SHA-1,PLAIN", "--register-enabled"})
+                            .config;
+  EXPECT_EQ(config.domains, (std::vector<std::string>{"example.net", "example.org"}));
+  EXPECT_EQ(config.listen.c2s, (Endpoint{"::1", 5322}));
+  EXPECT_FALSE(config.listen.c2s_tls);
+  ASSERT_TRUE(config.mysql);
+  EXPECT_EQ(config.mysql->user, "m@k");
+  EXPECT_EQ(config.mysql->host, "::1");
+  EXPECT_EQ(config.mysql->port, 3307);
+  EXPECT_EQ(config.mysql->database, "meer-kat");
+  EXPECT_EQ(config.mysql->socket, "/run/m.sock");
+  EXPECT_EQ(config.mysql->lease, 1500ms);
+  EXPECT_EQ(config.peers.silence_max, 250ms);
+  EXPECT_EQ(config.limits.sessions_max, 1500u);
+  EXPECT_EQ(config.limits.send_queue_bytes_max, 2u * 1024 * 1024);
+  EXPECT_EQ(config.limits.login_rate, Rate{1.5});
+  EXPECT_FALSE(config.c2s.tls_required);
+  EXPECT_EQ(config.c2s.ping_interval, 0ms);
+  EXPECT_EQ(config.c2s.mechanisms, (std::vector<std::string>{"SCRAM-SHA-1", "PLAIN"}));
+  EXPECT_TRUE(config.registration.enabled);
+  EXPECT_EQ(config.log.format, LogFormat::text);
+}
+
+TEST(Config, FindsFilesBesideTheFileThatNamesThem) {
+  const ConfigFolder folder;
+  std::filesystem::create_directory("etc");
+  folder.write("etc/secret", "s3cret\n");
+  folder.write("etc/meerkat.toml", "domains = [\"a\"]\npeers = { secret_file = \"secret\" }\n");
+  const auto loaded =
+      load_config({"--config=etc/meerkat.toml", "--storage-sqlite=users.db"}, test_environment);
+  ASSERT_TRUE(loaded.has_value()) << render(loaded.error());
+  EXPECT_EQ(loaded->config.peers.secret_file, "etc/secret");
+  EXPECT_EQ(loaded->config.storage.sqlite, "users.db");
+}
+
+// Hardening D3.
+TEST(Config, WarnsOfWhatWeakensIt) {
+  const auto warnings = loaded(
+                            "domains = [\"a\"]\nregister.enabled = true\n"
+                            "mysql.url = \"mysql://m@db/meerkat\"\nc2s.tls_required = false\n")
+                            .warnings;
+  EXPECT_EQ(
+      warnings,
+      (std::vector<std::string>{
+          "[peers] has no secret_file: this node refuses to have peers",
+          "[c2s] tls_required is false: logins and messages may cross the network unencrypted",
+          "[register] enabled is true: anybody who can connect can make accounts"}));
+}
+
+std::string without_origins(const std::string& printed) {
+  std::string values;
+  std::istringstream lines(printed);
+  for (std::string line; std::getline(lines, line);) {
+    values += line.substr(0, line.find("  # ")) + "\n";
+  }
+  return values;
+}
+
+TEST(PrintConfig, SaysWhereEachValueComesFrom) {
+  const std::string printed = loaded("domains = [\"example.org\"]\n\n[drain]\nrate = \"200/s\"\n",
+                                     {"--listen-c2s=127.0.0.1:5322"})
+                                  .print();
+  const auto expect_line = [&](std::string value, const std::string& origin) {
+    value.resize(40, ' ');
+    const std::string line = "\n" + value + "  # " + origin + "\n";
+    EXPECT_NE(("\n" + printed).find(line), std::string::npos) << line << "is not in\n" << printed;
+  };
+  expect_line("domains = [\"example.org\"]", "meerkat.toml:1");
+  expect_line("name = \"pod-7\"", "default");
+  expect_line("c2s = \"127.0.0.1:5322\"", "--listen-c2s");
+  expect_line("rate = \"200/s\"", "meerkat.toml:4");
+  expect_line("sessions_max = \"200k\"", "default");
+  EXPECT_EQ(printed.find("[mysql]"), std::string::npos);
+}
+
+// What is printed is a configuration again, with the same meaning.
+TEST(PrintConfig, CanBeReadBack) {
+  const std::string printed =
+      loaded(
+          "domains = [\"example.org\"]\nmysql.url = \"mysql://m@db:3307/meerkat\"\n"
+          "limits.login_rate = \"90/min\"\nnode.name = \"a\"\n",
+          {"--drain-notice=1500ms"})
+          .print();
+  const std::string values = without_origins(printed);
+  EXPECT_EQ(without_origins(loaded(values).print()), values);
+}
+
+TEST(Help, HasALineForEachFlagOfTheReference) {
+  const std::string help = config_help();
+  const std::string reference = config_reference();
+  EXPECT_NE(help.find("--listen-c2s=address"), std::string::npos);
+  EXPECT_NE(help.find("--migrate=auto|only|never"), std::string::npos);
+  std::size_t keys = 0;
+  for (std::size_t at = 0; (at = reference.find("\n| `", at)) != std::string::npos; ++at) ++keys;
+  std::size_t flags = 0;
+  for (std::size_t at = 0; (at = help.find("\n  --", at)) != std::string::npos; ++at) ++flags;
+  EXPECT_EQ(flags, keys + 6);  // --config and the other flags that are no keys
+}
+
+TEST(Reference, IsThePageInTheDocs) {
+  std::ifstream file("docs/configuration.md");
+  std::stringstream page;
+  page << file.rdbuf();
+  EXPECT_EQ(page.str(), config_reference())
+      << "bazel run //server/config:print_reference > docs/configuration.md";
+}
+
+}  // namespace
+}  // namespace server
