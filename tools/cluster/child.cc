@@ -56,11 +56,14 @@ Result<std::shared_ptr<Child>> Child::start(asio::io_context& loop, const SpawnO
 }
 
 asio::awaitable<void> Child::reap(std::shared_ptr<Child> child) {
-  const auto [error] = co_await child->waiting_->end.async_wait(
-      asio::posix::stream_descriptor::wait_read, use_result);
-  if (error) co_return;  // The loop is being taken down.
   int status = 0;
-  waitpid(child->key_.pid, &status, 0);
+  // The wait may end without an end (an event of the descriptor before this one with its number):
+  // only waitpid tells.
+  for (pid_t reaped = 0; reaped == 0; reaped = waitpid(child->key_.pid, &status, WNOHANG)) {
+    const auto [error] = co_await child->waiting_->end.async_wait(
+        asio::posix::stream_descriptor::wait_read, use_result);
+    if (error) co_return;  // The loop is being taken down.
+  }
   child->end_ = status;
   for (asio::steady_timer* timer : child->waiting_->timers) timer->cancel();
 }

@@ -121,9 +121,8 @@ asio::awaitable<Result<void>> Database::start() {
   const fs::path log = record_.folder / "mysql.log";
   record_.mysql.socket = (record_.folder / "mysql.sock").string();
   if (record_.mysql.socket.size() >= sizeof(sockaddr_un::sun_path)) {
-    co_return Fault{
-        "the path of the database's socket is too long: " + record_.mysql.socket,
-        "--folder=DIRECTORY with a shorter path"};
+    co_return Fault{"the path of the database's socket is too long: " + record_.mysql.socket,
+                    "--folder=DIRECTORY with a shorter path"};
   }
   if (!fs::exists(data)) {
     const auto made = co_await make_data_folder();

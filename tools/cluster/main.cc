@@ -1,14 +1,9 @@
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <array>
-#include <boost/json/serialize.hpp>
+#include <boost/json/object.hpp>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
+#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -35,37 +30,34 @@ int main(int argc, char** argv) {
   CLI::App app{"Several Meerkat nodes and their database on one machine.", "cluster"};
   app.require_subcommand(1);
   app.get_formatter()->column_width(36);
+  app.option_defaults()->always_capture_default();  // Inherited by the commands: --help shows them.
 
   Invocation invocation;
   invocation.programs = find_programs(own_program());
   std::string folder = ".meerkat";
-  bool json = false;
   std::string output = "text";
-  app.add_option("--name", invocation.name, "which cluster on this machine", true)
+  app.add_option("--name", invocation.name, "which cluster on this machine")
       ->check([](const std::string& name) {
         const bool plain =
             !name.empty() && name.size() <= 32 && name[0] != '.' &&
             name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_.") == std::string::npos;
         return plain ? std::string() : std::string("a-z, 0-9, -, _ and ., at most 32");
       });
-  app.add_option("--folder", folder, "where clusters keep their files", true);
-  app.add_option("--output", output, "text or json", true)->check(CLI::IsMember({"text", "json"}));
-  app.add_option("--meerkatd", invocation.programs.meerkatd, "the server to run", true);
+  app.add_option("--folder", folder, "where clusters keep their files");
+  app.add_option("--output", output, "text or json")->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--meerkatd", invocation.programs.meerkatd, "the server to run");
   app.add_option("--meerkatd-next", invocation.programs.meerkatd_next,
-                 "what `upgrade --to=next` means", true);
-  app.add_option("--meerkatctl", invocation.programs.meerkatctl, "what `ctl` runs", true);
-  app.add_option("--called-as", invocation.called_as, "how hints name this program", true)
-      ->group("");
+                 "what `upgrade --to=next` means");
+  app.add_option("--meerkatctl", invocation.programs.meerkatctl, "what `ctl` runs");
+  app.add_option("--called-as", invocation.called_as, "how hints name this program")->group("");
 
   UpOptions up;
   CLI::App* up_command = app.add_subcommand("up", "start nodes, show where they serve, own them");
-  up_command->add_option("--nodes", up.nodes, "how many nodes", true)->check(CLI::Range(1, 64));
-  up_command
-      ->add_option("--port-base", up.port_base, "ports are base + 100 x node + last digits", true)
+  up_command->add_option("--nodes", up.nodes, "how many nodes")->check(CLI::Range(1, 64));
+  up_command->add_option("--port-base", up.port_base, "ports are base + 100 x node + last digits")
       ->check(CLI::Range(1024, 58000));
   up_command->add_option("--mysql", up.mysql, "mysql://user:password@host:port/database of yours");
-  up_command
-      ->add_option("--accounts", up.accounts, "accounts load0 … to make, password `load`", true)
+  up_command->add_option("--accounts", up.accounts, "accounts load0 … to make, password `load`")
       ->check(CLI::Range(0, 1'000'000));
   up_command->add_flag("--detach", up.detach, "return once ready; `down` ends it");
   up_command->add_flag("--keep", up.keep, "Ctrl-C keeps the folder");
@@ -81,7 +73,7 @@ int main(int argc, char** argv) {
   };
   std::int64_t count = 1;
   CLI::App* add_command = app.add_subcommand("add", "start nodes and wait until they have joined");
-  add_command->add_option("--count", count, "how many", true)->check(CLI::Range(1, 64));
+  add_command->add_option("--count", count, "how many")->check(CLI::Range(1, 64));
   needs_node(app.add_subcommand("remove", "drain a node, then stop it"));
   needs_node(app.add_subcommand("start", "start a node that was killed or failed"));
   needs_node(app.add_subcommand("kill", "kill -9"));
@@ -93,7 +85,7 @@ int main(int argc, char** argv) {
   bool back = false;
   CLI::App* upgrade_command = app.add_subcommand("upgrade", "replace the nodes' build, one by one");
   CLI::Option* to_option = upgrade_command->add_option("--to", to, "path of a meerkatd, or next");
-  upgrade_command->add_option("--order", order, "surge: one node more meanwhile; or in-place", true)
+  upgrade_command->add_option("--order", order, "surge: one node more meanwhile; or in-place")
       ->check(CLI::IsMember({"surge", "in-place"}));
   upgrade_command->add_option("--node", node, "only this one");
   upgrade_command->add_flag("--back", back, "to the build before the last upgrade")
@@ -119,8 +111,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : exit_command_line;
   }
-  json = output == "json";
-  invocation.json = json;
+  invocation.json = output == "json";
   invocation.folder = (working_directory() / folder / invocation.name).lexically_normal();
 
   CLI::App* chosen = app.get_subcommands().front();

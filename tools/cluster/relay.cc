@@ -77,8 +77,7 @@ Result<void> Relay::listen(std::uint16_t port) {
   if (!error) acceptor_.bind(here, error);
   if (!error) acceptor_.listen(tcp::acceptor::max_listen_connections, error);
   if (error) {
-    return Fault{
-        "cannot listen on 127.0.0.1:" + std::to_string(port) + ": " + error.message(), ""};
+    return Fault{"cannot listen on 127.0.0.1:" + std::to_string(port) + ": " + error.message(), ""};
   }
   asio::co_spawn(loop_, accept_all(), rethrow);
   return {};

@@ -8,7 +8,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
 #include <chrono>
+#include <cstdio>
 #include <exception>
 #include <system_error>
 #include <utility>
@@ -18,6 +21,7 @@
 #include "tools/cluster/http.h"
 #include "tools/cluster/node_config.h"
 #include "tools/cluster/table.h"
+#include "tools/cluster/upgrade.h"
 
 namespace cluster {
 
