@@ -26,10 +26,10 @@ struct Hello {
   std::uint16_t protocol_min = 1;
   std::uint16_t protocol_max = 1;
   std::uint16_t listen_port = 0;
-  NodeId id;
-  std::string nonce;    // nonce_bytes of randomness.
-  std::string cluster;  // At most 255 bytes.
-  std::string wanted;   // The name that was dialled; empty from an acceptor.
+  NodeId id{};
+  std::string nonce{};    // nonce_bytes of randomness.
+  std::string cluster{};  // At most 255 bytes.
+  std::string wanted{};   // The name that was dialled; empty from an acceptor.
 };
 
 std::string encode(const Hello& hello);
@@ -62,13 +62,13 @@ class Handshake {
  public:
   struct Local {
     Role role = Role::dialler;
-    NodeId id;
+    NodeId id{};
     std::uint16_t protocol_min = 1;
     std::uint16_t protocol_max = 1;
     std::uint16_t listen_port = 0;
-    std::string cluster;
-    std::string secret;
-    std::string wanted;  // Dialler: the node that should answer.
+    std::string cluster{};
+    std::string secret{};
+    std::string wanted{};  // Dialler: the node that should answer.
   };
 
   /// Asked once the other side has proven itself, before this side's last word: an error refuses

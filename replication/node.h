@@ -35,13 +35,13 @@ struct PeerAddress {
 };
 
 struct NodeOptions {
-  std::string cluster;            ///< Nodes of another cluster name are refused. 1..250 bytes.
-  std::string name;               ///< This node's. 1..node_name_bytes_max bytes.
+  std::string cluster{};          ///< Nodes of another cluster name are refused. 1..250 bytes.
+  std::string name{};             ///< This node's. 1..node_name_bytes_max bytes.
   std::uint64_t incarnation = 0;  ///< 0: microseconds since 1970 at construction.
-  std::string secret;             ///< The cluster's; any length but 0, best 32 random bytes.
+  std::string secret{};           ///< The cluster's; any length but 0, best 32 random bytes.
   std::string listen_host = "127.0.0.1";  ///< An address; loopback by default (hardening K7).
   std::uint16_t listen_port = 0;          ///< 0: the kernel picks; see listen_port().
-  ProtocolRange protocol;
+  ProtocolRange protocol{};
 
   std::chrono::milliseconds heartbeat{500};     ///< At most this long between two frames of a link.
   std::chrono::milliseconds silence_max{3000};  ///< Then the peer is unreachable.

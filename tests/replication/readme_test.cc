@@ -42,7 +42,7 @@ std::string read(const std::string& path) {
 
 std::string between(const std::string& text, const std::string& begin, const std::string& end) {
   auto from = text.find(begin);
-  auto to = text.find(end, from);
+  auto to = text.find(end, from + begin.size());
   if (from == std::string::npos || to == std::string::npos) return "not found";
   return text.substr(from + begin.size(), to - from - begin.size());
 }
