@@ -1,0 +1,41 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "server/session/iq_handlers.h"
+
+namespace server {
+
+namespace asio = boost::asio;
+
+class BlockingPool;
+class UserStore;
+
+/// What a module may use. Outlives the handlers that it registers.
+struct ModuleContext {
+  std::string version;
+  UserStore& users;
+  BlockingPool& hashing;
+  bool is_registration_enabled = false;
+};
+
+// One XEP, one file; each adds what it answers. The list of them is modules.cc.
+void add_disco(IqHandlers& handlers, const ModuleContext& context);           // XEP-0030
+void add_legacy_session(IqHandlers& handlers, const ModuleContext& context);  // RFC 3921 §3
+void add_ping(IqHandlers& handlers, const ModuleContext& context);            // XEP-0199
+void add_registration(IqHandlers& handlers, const ModuleContext& context);    // XEP-0077
+void add_time(IqHandlers& handlers, const ModuleContext& context);            // XEP-0202
+void add_version(IqHandlers& handlers, const ModuleContext& context);         // XEP-0092
+
+/// Registers all modules.
+void add_modules(IqHandlers& handlers, const ModuleContext& context);
+
+/// XEP-0077 §3.1, before login: answers the registration IQ of somebody who has no account yet.
+void register_before_login(const ModuleContext& context, const xmpp::Stanza& iq, std::string domain,
+                           std::function<void(const xmpp::Stanza&)> reply,
+                           asio::any_io_executor home);
+
+}  // namespace server

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/result.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "server/config/endpoint.h"
+#include "server/stream/client_stream.h"
+
+namespace server {
+
+/// Accepts clients on one loop and keeps their streams. Every loop has one, on the same ports
+/// (SO_REUSEPORT): the kernel spreads the connections.
+///
+/// Threads: lives on its loop; open() and close_acceptors() come before the loop starts or are
+/// posted to it.
+class ClientListener {
+ public:
+  ClientListener(RoutedLoop& home, StreamServices& services);
+
+  /// Listens. Errors: those of the system, address_in_use first of all. `port` 0 is given a port;
+  /// see port().
+  boost::system::error_code open(const Endpoint& endpoint, ClientStream::Transport transport);
+
+  void close_acceptors();
+
+  /// Ends up to `count` bound sessions with `<system-shutdown/>`; returns how many.
+  std::size_t end_sessions(std::size_t count, std::string_view text);
+
+  /// Closes what is left, without waiting for anybody.
+  void close_all();
+
+  std::size_t streams() const { return young_.size() + bound_.size(); }
+
+ private:
+  struct Acceptor {
+    Acceptor(asio::io_context& context, ClientStream::Transport transport)
+        : acceptor(context), retry(context), transport(transport) {}
+    asio::ip::tcp::acceptor acceptor;
+    asio::steady_timer retry;
+    ClientStream::Transport transport;
+  };
+
+  void accept(Acceptor& acceptor);
+  void add(asio::ip::tcp::socket socket, ClientStream::Transport transport);
+  void on_tick();
+  void remove(ClientStream& stream);
+
+  RoutedLoop& home_;
+  StreamServices& services_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+
+  // Streams on their way to a session are looked at each tick, the others in turns.
+  std::unordered_map<ClientStream*, std::shared_ptr<ClientStream>> young_;
+  std::vector<std::shared_ptr<ClientStream>> bound_;
+  std::unordered_map<ClientStream*, std::size_t> place_;  // In `bound_`.
+  std::size_t next_slice_ = 0;
+};
+
+}  // namespace server

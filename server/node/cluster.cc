@@ -1,0 +1,309 @@
+#include "server/node/cluster.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <utility>
+
+#include "discovery/file_backend.h"
+#include "discovery/mysql_backend.h"
+#include "server/log/log.h"
+#include "xmpp/sasl/scram.h"
+
+namespace server {
+namespace {
+
+bool is_loopback(const std::string& host) { return host.starts_with("127.") || host == "::1"; }
+
+bool is_private(std::uint32_t address) {  // RFC 1918, host byte order.
+  return address >> 24 == 10 || address >> 20 == (172 << 4 | 1) ||
+         address >> 16 == (192 << 8 | 168);
+}
+
+/// The first private address of an interface that is up; loopback if there is none.
+std::string first_private_address() {
+  std::string found = "127.0.0.1";
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return found;
+  for (const ifaddrs* at = list; at != nullptr; at = at->ifa_next) {
+    if (at->ifa_addr == nullptr || at->ifa_addr->sa_family != AF_INET) continue;
+    if ((at->ifa_flags & IFF_UP) == 0) continue;
+    const auto* address = reinterpret_cast<const sockaddr_in*>(at->ifa_addr);
+    if (!is_private(ntohl(address->sin_addr.s_addr))) continue;
+    char text[INET_ADDRSTRLEN];
+    if (inet_ntop(AF_INET, &address->sin_addr, text, sizeof text) != nullptr) {
+      found = text;
+      break;
+    }
+  }
+  freeifaddrs(list);
+  return found;
+}
+
+replication::NodeOptions node_options(const Config& config, const Cluster::Options& options) {
+  replication::NodeOptions result;
+  result.cluster = config.node.cluster;
+  result.name = config.node.name;
+  result.incarnation = options.incarnation;
+  result.silence_max = config.peers.silence_max;
+  result.forget_after = config.peers.forget_after;
+  if (options.secret.is_empty() || !config.listen.peers) {
+    // Without a secret the node has no peers: nobody can know this one.
+    result.secret = xmpp::random_bytes(32);
+    return result;
+  }
+  result.secret = options.secret.reveal();
+  result.listen_host = config.listen.peers->host;
+  result.listen_port = config.listen.peers->port;
+  return result;
+}
+
+std::string advertised(const Config& config, std::uint16_t port) {
+  std::string host = config.node.advertise;
+  if (host == "auto") {
+    const std::string& listens = config.listen.peers->host;
+    host = is_loopback(listens) ? listens : first_private_address();
+  }
+  if (discovery::parse_host_port(host)) return host;
+  return to_string(Endpoint{host, port});
+}
+
+}  // namespace
+
+Cluster::Cluster(const Config& config, Options options, Metrics& metrics, EventRing& events)
+    : config_(config),
+      options_(std::move(options)),
+      metrics_(metrics),
+      events_(events),
+      node_(node_options(config, options_), *this),
+      reports_(node_, "nodes") {}
+
+Cluster::~Cluster() = default;
+
+std::optional<std::string> Cluster::start() {
+  if (const auto started = node_.start(); !started) {
+    const std::string at = config_.listen.peers ? to_string(*config_.listen.peers) : "loopback";
+    return "cannot listen for peers on " + at + ": " + started.error().message();
+  }
+  const bool uses_file =
+      config_.discovery.backend == DiscoveryBackend::file && !config_.discovery.file.empty();
+  if (options_.secret.is_empty() || !config_.listen.peers || (!uses_file && !config_.mysql)) {
+    node_.set_peers({});  // Alone, and so joined.
+    return std::nullopt;
+  }
+  std::unique_ptr<discovery::Backend> backend;
+  if (uses_file) {
+    backend = std::make_unique<discovery::FileBackend>(config_.discovery.file);
+  } else {
+    discovery::MysqlAddress address;
+    address.host = config_.mysql->host;
+    address.port = config_.mysql->port;
+    address.socket = config_.mysql->socket;
+    address.user = config_.mysql->user;
+    address.password = options_.mysql_password;
+    address.database = config_.mysql->database;
+    backend = std::make_unique<discovery::MysqlBackend>(address, config_.node.cluster);
+  }
+  discovery::DiscoveryOptions discovery;
+  discovery.self.name = config_.node.name;
+  discovery.self.incarnation = node_.id().incarnation;
+  discovery.self.peer_address = advertised(config_, node_.listen_port());
+  discovery.self.version = options_.version;
+  discovery.self.protocol_min = replication::ProtocolRange{}.min;
+  discovery.self.protocol_max = replication::ProtocolRange{}.max;
+  discovery.self.state = discovery::NodeState::joining;
+  if (config_.mysql) discovery.lease = config_.mysql->lease;
+  discovery_ = std::make_unique<discovery::Discovery>(std::move(discovery), std::move(backend),
+                                                      static_cast<discovery::Events&>(*this));
+  discovery_->on_peers([this](std::vector<discovery::NodeRow> rows) { use_peers(rows); });
+  if (const auto started = discovery_->start(); !started) {
+    return "cannot list this node: " + started.error().message();
+  }
+  return std::nullopt;
+}
+
+void Cluster::use_peers(const std::vector<discovery::NodeRow>& rows) {
+  std::vector<replication::PeerAddress> peers;
+  for (const auto& row : rows) {
+    if (const auto at = discovery::parse_host_port(row.peer_address)) {
+      peers.push_back({row.name, at->host, at->port});
+    }
+  }
+  node_.set_peers(std::move(peers));
+}
+
+void Cluster::set_state(discovery::NodeState state) {
+  if (discovery_) discovery_->set_state(state);
+}
+
+void Cluster::stop() {
+  if (discovery_) discovery_->stop();
+  node_.stop();
+}
+
+std::chrono::milliseconds Cluster::lease_remaining() const {
+  return discovery_ ? discovery_->lease_remaining() : std::chrono::milliseconds(0);
+}
+
+void Cluster::publish(const NodeReport& report) {
+  std::lock_guard lock(publish_mutex_);
+  if (published_ == report) return;
+  published_ = report;
+  (void)reports_.put(config_.node.name, report);  // Far below the table's bounds.
+}
+
+std::vector<std::pair<replication::NodeId, NodeReport>> Cluster::reports() const {
+  std::vector<std::pair<replication::NodeId, NodeReport>> result;
+  reports_.for_each([&](replication::NodeRef owner, const std::string&, const NodeReport& report) {
+    result.emplace_back(node_.id(owner), report);
+  });
+  return result;
+}
+
+void Cluster::peer_connected(const replication::NodeId& peer) {
+  log::event(log::Level::info, "peers", "connected", {{"peer", peer.name}});
+}
+
+void Cluster::joined(const replication::NodeId& peer, const replication::JoinStats& stats) {
+  log::event(log::Level::info, "peers", "joined",
+             {{"peer", peer.name},
+              {"records", stats.records},
+              {"bytes", stats.bytes},
+              {"microseconds", static_cast<std::uint64_t>(stats.duration.count())}});
+  metrics_.count(metric::joins, {"ok"});
+  metrics_.time(metric::join_duration, {}, stats.duration);
+  events_.add(peer.name + " joined");
+}
+
+void Cluster::peer_unreachable(const replication::NodeId& peer, boost::system::error_code why) {
+  log::event(log::Level::warning, "peers", "unreachable",
+             {{"peer", peer.name}, {"reason", why.message()}});
+  events_.add(peer.name + " is unreachable: " + why.message());
+  if (discovery_) discovery_->nudge();
+}
+
+void Cluster::peer_reachable(const replication::NodeId& peer) {
+  log::event(log::Level::info, "peers", "reachable", {{"peer", peer.name}});
+  events_.add(peer.name + " is reachable again");
+}
+
+void Cluster::peer_gone(const replication::NodeId& peer, boost::system::error_code why,
+                        std::uint64_t records) {
+  log::event(log::Level::info, "peers", "gone",
+             {{"peer", peer.name}, {"reason", why.message()}, {"records", records}});
+  events_.add(peer.name + " left: " + why.message());
+  if (discovery_) discovery_->nudge();
+}
+
+void Cluster::link_refused(const std::string& who, boost::system::error_code why) {
+  log::event(log::Level::warning, "peers", "link_refused",
+             {{"who", who}, {"reason", why.message()}});
+  metrics_.count(metric::joins, {"refused"});
+  events_.add("link with " + who + " refused: " + why.message());
+}
+
+void Cluster::resync(const replication::NodeId& peer, const std::string& table,
+                     const std::string& why) {
+  log::event(log::Level::warning, "peers", "resync",
+             {{"peer", peer.name}, {"table", table}, {"reason", why}});
+}
+
+void Cluster::lagging(const replication::NodeId& peer, bool is_lagging) {
+  log::event(log::Level::warning, "peers", is_lagging ? "lagging" : "caught_up",
+             {{"peer", peer.name}});
+}
+
+void Cluster::registered(std::uint16_t number) {
+  log::event(log::Level::info, "discovery", "registered", {{"number", number}});
+}
+
+void Cluster::lease_renewed() { metrics_.count(metric::lease_renewals, {"ok"}); }
+
+void Cluster::lease_renewed_late(std::chrono::milliseconds late) {
+  log::event(log::Level::warning, "discovery", "lease_renewed_late",
+             {{"milliseconds", static_cast<std::int64_t>(late.count())}});
+  metrics_.count(metric::lease_renewals, {"late"});
+}
+
+void Cluster::backend_failed(boost::system::error_code error, const std::string& detail) {
+  log::event(log::Level::warning, "discovery", "registry_away",
+             {{"reason", error.message()}, {"detail", detail}});
+  metrics_.count(metric::lease_renewals, {"failed"});
+  events_.add("registry away: " + error.message());
+}
+
+void Cluster::backend_recovered(std::chrono::milliseconds outage) {
+  log::event(log::Level::info, "discovery", "registry_back",
+             {{"milliseconds", static_cast<std::int64_t>(outage.count())}});
+  events_.add("registry is back");
+}
+
+void Cluster::name_taken(const discovery::NodeRow& holder) {
+  log::event(log::Level::error, "discovery", "name_taken",
+             {{"name", holder.name}, {"holder", holder.peer_address}});
+  events_.add("the name " + holder.name + " is taken by " + holder.peer_address);
+}
+
+void Cluster::incompatible_peer(const discovery::NodeRow& peer) {
+  log::event(log::Level::error, "discovery", "incompatible_peer",
+             {{"peer", peer.name},
+              {"version", peer.version},
+              {"protocol_min", peer.protocol_min},
+              {"protocol_max", peer.protocol_max}});
+}
+
+void Cluster::rows_ignored(std::size_t count) {
+  log::event(log::Level::warning, "discovery", "rows_ignored", {{"count", count}});
+}
+
+void Cluster::clock_differs(std::chrono::milliseconds offset) {
+  log::event(log::Level::warning, "discovery", "clock_differs",
+             {{"milliseconds", static_cast<std::int64_t>(offset.count())}});
+}
+
+}  // namespace server
+
+void replication::Codec<server::NodeReport>::encode(const server::NodeReport& value,
+                                                    std::string& out) {
+  out += boost::json::serialize(boost::json::object{{"version", value.version},
+                                                    {"state", value.state},
+                                                    {"state_since", value.state_since},
+                                                    {"sessions", value.sessions},
+                                                    {"peers_joined", value.peers_joined},
+                                                    {"peers_known", value.peers_known},
+                                                    {"backlog", value.backlog},
+                                                    {"mysql", value.mysql},
+                                                    {"lease_ms", value.lease_remaining_ms}});
+}
+
+bool replication::Codec<server::NodeReport>::decode(std::string_view bytes,
+                                                    server::NodeReport& value) {
+  boost::system::error_code error;
+  const boost::json::value parsed = boost::json::parse(bytes, error);
+  if (error || !parsed.is_object()) return false;
+  const auto& object = parsed.as_object();
+  const auto text = [&](const char* key) {
+    const auto* at = object.if_contains(key);
+    return at != nullptr && at->is_string() ? std::string(at->as_string()) : std::string();
+  };
+  const auto number = [&](const char* key) {
+    const auto* at = object.if_contains(key);
+    boost::system::error_code unfit;
+    return at != nullptr && at->is_number() ? at->to_number<std::int64_t>(unfit) : 0;
+  };
+  value.version = text("version");
+  value.state = text("state");
+  value.state_since = static_cast<std::uint64_t>(number("state_since"));
+  value.sessions = static_cast<std::uint64_t>(number("sessions"));
+  value.peers_joined = static_cast<std::uint32_t>(number("peers_joined"));
+  value.peers_known = static_cast<std::uint32_t>(number("peers_known"));
+  value.backlog = static_cast<std::uint64_t>(number("backlog"));
+  value.mysql = text("mysql");
+  value.lease_remaining_ms = number("lease_ms");
+  return true;
+}

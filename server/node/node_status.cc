@@ -1,0 +1,121 @@
+// What a ServerNode tells of itself: status, the report to its peers, metrics.
+
+#include <algorithm>
+#include <map>
+
+#include "server/node/server_node.h"
+
+namespace server {
+
+NodeReport ServerNode::report() const {
+  NodeReport report;
+  report.version = options_.version;
+  report.state = state_name();
+  report.state_since = static_cast<std::uint64_t>(state_since_.load());
+  report.sessions = streams_.sessions.load();
+  for (const auto& peer : cluster_.peers()) {
+    if (peer.state == replication::PeerState::gone && peer.id.incarnation == 0) continue;
+    ++report.peers_known;
+    if (peer.state == replication::PeerState::ready) ++report.peers_joined;
+    report.backlog = std::max(report.backlog, peer.backlog_messages);
+  }
+  if (config_.mysql) report.mysql = users_->available() ? "ok" : "away";
+  report.lease_remaining_ms = cluster_.lease_remaining().count() / 1000 * 1000;
+  return report;
+}
+
+ClusterStatus ServerNode::status() const {
+  ClusterStatus status;
+  status.cluster = config_.node.cluster;
+  status.self = config_.node.name;
+  auto reports = cluster_.reports();
+  std::erase_if(reports, [&](const auto& entry) { return entry.first.name == config_.node.name; });
+  reports.emplace_back(cluster_.node_id(), report());
+  const auto now =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(
+                                     std::chrono::system_clock::now().time_since_epoch())
+                                     .count());
+  for (const auto& [id, report] : reports) {
+    NodeStatus node;
+    node.name = id.name;
+    node.version = report.version;
+    node.state = cluster_.is_reachable(id) ? report.state : "unreachable";
+    node.since = std::chrono::seconds(now > report.state_since ? now - report.state_since : 0);
+    node.sessions = report.sessions;
+    node.peers_joined = report.peers_joined;
+    node.peers_known = report.peers_known;
+    node.backlog = report.backlog;
+    node.mysql = report.mysql;
+    if (cluster_.is_registry_used()) {
+      node.lease_remaining = std::chrono::milliseconds(report.lease_remaining_ms);
+    }
+    status.nodes.push_back(std::move(node));
+  }
+  std::sort(status.nodes.begin(), status.nodes.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::lock_guard lock(drain_mutex_);
+  if (drain_) status.drain = drain_->status();
+  return status;
+}
+
+void ServerNode::observe_metrics() {
+  metrics_.observe(metric::node_state, [this] {
+    Samples samples;
+    const std::string now = state_name();
+    for (const char* state : {"starting", "joining", "ready", "cordoned", "draining"}) {
+      samples.push_back({{state}, now == state ? 1.0 : 0.0});
+    }
+    return samples;
+  });
+  metrics_.observe(metric::sessions, [this] {
+    return Samples{{{"tcp"}, static_cast<double>(streams_.sessions.load())}};
+  });
+  metrics_.observe(metric::sessions_max,
+                   [this] { return static_cast<double>(config_.limits.sessions_max); });
+  metrics_.observe(metric::peers, [this] {
+    std::map<std::string, double> counts;
+    for (const auto& peer : cluster_.peers()) ++counts[replication::to_string(peer.state)];
+    Samples samples;
+    for (const auto& [state, count] : counts) samples.push_back({{state}, count});
+    return samples;
+  });
+  metrics_.observe(metric::peer_round_trip, [this] {
+    Samples samples;
+    for (const auto& peer : cluster_.peers()) {
+      samples.push_back({{peer.id.name}, std::chrono::duration<double>(peer.round_trip).count()});
+    }
+    return samples;
+  });
+  metrics_.observe(metric::peer_backlog, [this] {
+    Samples samples;
+    for (const auto& peer : cluster_.peers()) {
+      double lag = static_cast<double>(peer.backlog_messages);
+      for (const auto& table : peer.tables) lag += static_cast<double>(table.lag);
+      samples.push_back({{peer.id.name}, lag});
+    }
+    return samples;
+  });
+  metrics_.observe(metric::table_records, [this] {
+    Samples samples;
+    for (const auto& table : cluster_.node().tables()) {
+      samples.push_back({{table.table}, static_cast<double>(table.records)});
+    }
+    return samples;
+  });
+  metrics_.observe(metric::lease_remaining, [this] {
+    return std::chrono::duration<double>(cluster_.lease_remaining()).count();
+  });
+  metrics_.observe(metric::mysql_connections, [this] {
+    const auto store = users_->status();
+    return Samples{{{"busy"}, static_cast<double>(store.connections_busy)},
+                   {{"idle"}, static_cast<double>(store.connections_idle)}};
+  });
+  metrics_.observe(metric::mysql_queue,
+                   [this] { return static_cast<double>(users_->status().jobs_waiting); });
+  metrics_.observe(metric::drain_remaining, [this] {
+    std::lock_guard lock(drain_mutex_);
+    return drain_ ? static_cast<double>(streams_.sessions.load()) : 0.0;
+  });
+}
+
+}  // namespace server

@@ -1,0 +1,311 @@
+#include "server/node/server_node.h"
+
+#include <boost/asio/post.hpp>
+#include <thread>
+#include <utility>
+
+#include "server/log/log.h"
+#include "xmpp/sasl/scram.h"
+
+namespace server {
+namespace {
+
+constexpr auto loop_stuck_after = std::chrono::seconds(10);  // ux.md: /livez
+constexpr auto join_check_interval = std::chrono::milliseconds(20);
+
+std::int64_t seconds_now() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::uint64_t microseconds_now() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
+
+std::size_t loop_count(const Config& config) {
+  if (config.loops > 0) return config.loops;
+  const unsigned cores = std::thread::hardware_concurrency();
+  return cores == 0 ? 1 : cores;
+}
+
+BlockingPoolOptions hashing_options(const Config& config) {
+  BlockingPoolOptions options;
+  options.threads = std::max<std::size_t>(1, loop_count(config) / 2);
+  return options;
+}
+
+/// Unknown accounts get the same salts on every node that shares the secret (hardening P14).
+std::string fake_salt_secret(const ServerNode::Options& options) {
+  if (options.peer_secret.is_empty()) return xmpp::random_bytes(32);
+  return "meerkat fake salts " + options.peer_secret.reveal();
+}
+
+}  // namespace
+
+ServerNode::ServerNode(asio::io_context& control, const Config& config, Options options,
+                       std::unique_ptr<UserStore> users)
+    : control_(control),
+      config_(config),
+      options_(std::move(options)),
+      metrics_({options_.version, "unknown"}),
+      users_(std::move(users)),
+      hashing_(hashing_options(config)),
+      cluster_(
+          config,
+          {options_.version, options_.peer_secret, options_.mysql_password, microseconds_now()},
+          metrics_, events_),
+      directory_(cluster_.node()),
+      router_(config.domains, directory_, cluster_.node()),
+      modules_{options_.version, *users_, hashing_, config.registration.enabled},
+      streams_{config, *users_, hashing_, {directory_, router_, handlers_}, {}, {}, {}, {}, {}},
+      second_(control) {
+  streams_.tls.store(options_.tls);
+  streams_.fake_salt_secret = fake_salt_secret(options_);
+  streams_.accepts_sessions.store(false);
+  if (config.registration.enabled) {
+    streams_.register_account = [this](const xmpp::Stanza& iq, std::string domain, auto reply,
+                                       asio::any_io_executor home) {
+      register_before_login(modules_, iq, std::move(domain), std::move(reply), std::move(home));
+    };
+  }
+  add_modules(handlers_, modules_);
+  for (std::size_t index = 0; index < loop_count(config); ++index) {
+    loops_.push_back(std::make_unique<RoutedLoop>(index));
+    listeners_.push_back(std::make_unique<ClientListener>(*loops_.back(), streams_));
+    metrics_.add_loop(loops_.back()->counters);
+  }
+  router_.set_loops(loops_);
+  directory_.on_displaced([this](const SessionAddress& address) { router_.displace(address); });
+  cluster_.node().on_message(
+      [this](replication::NodeRef, std::string_view payload) { router_.on_arrival(payload); });
+  cluster_.node().on_undelivered(
+      [this](replication::NodeRef, std::string payload) { router_.on_undelivered(payload); });
+  observe_metrics();
+}
+
+ServerNode::~ServerNode() = default;
+
+std::optional<std::string> ServerNode::start() {
+  set_state(State::starting);
+  AdminServerOptions admin;
+  admin.health = config_.listen.health;
+  admin.admin = config_.listen.admin;
+  admin.token = options_.admin_token;
+  admin_ = std::make_unique<AdminServer>(std::move(admin), *this, metrics_);
+  if (const auto opened = admin_->start(); !opened) {
+    return "cannot listen on " + to_string(opened.error().endpoint) + ": " + opened.error().reason;
+  }
+  // The ports are taken before the node joins: a node that could serve nobody must not be listed.
+  if (auto fault = open_client_listeners()) {
+    admin_->stop();
+    return fault;
+  }
+  if (auto fault = cluster_.start()) {
+    admin_->stop();
+    return fault;
+  }
+  for (auto& loop : loops_) loop->loop.start();
+  set_state(State::joining);
+  wait_until_joined();
+  return std::nullopt;
+}
+
+std::optional<std::string> ServerNode::open_client_listeners() {
+  const auto open = [this](const std::optional<Endpoint>& endpoint,
+                           ClientStream::Transport transport) -> std::optional<std::string> {
+    if (!endpoint) return std::nullopt;
+    // SO_REUSEPORT would let two processes share a port by mistake: one socket without it first.
+    boost::system::error_code error;
+    asio::io_context probe_context;
+    asio::ip::tcp::acceptor probe(probe_context);
+    const auto address = asio::ip::make_address(endpoint->host, error);
+    const asio::ip::tcp::endpoint at(address, endpoint->port);
+    if (!error) probe.open(at.protocol(), error);
+    if (!error) probe.set_option(asio::socket_base::reuse_address(true), error);
+    if (!error) probe.bind(at, error);
+    if (!error) probe.listen(1, error);
+    probe.close();
+    for (auto& listener : listeners_) {
+      if (!error) error = listener->open(*endpoint, transport);
+    }
+    if (!error) return std::nullopt;
+    return "cannot listen on " + to_string(*endpoint) + ": " + error.message();
+  };
+  if (auto fault = open(config_.listen.c2s, ClientStream::Transport::starttls)) return fault;
+  return open(config_.listen.c2s_tls, ClientStream::Transport::direct_tls);
+}
+
+void ServerNode::wait_until_joined() {
+  if (state_.load() != State::joining) return;  // It was told to leave before it had joined.
+  if (cluster_.joined() && cluster_.is_listed()) {
+    set_state(State::ready);
+    streams_.accepts_sessions.store(true);
+    cluster_.set_state(discovery::NodeState::ready);
+    log::event(log::Level::info, "node", "ready",
+               {{"peers", cluster_.peers().size()}, {"sessions", directory_.size()}});
+    return on_second();
+  }
+  second_.expires_after(join_check_interval);
+  second_.async_wait([this](boost::system::error_code error) {
+    if (!error) wait_until_joined();
+  });
+}
+
+void ServerNode::on_second() {
+  cluster_.publish(report());
+  for (std::size_t index = 0; index < loops_.size(); ++index) {
+    // How late a loop is with what was posted to it: what a stanza waits, too.
+    const auto posted = std::chrono::steady_clock::now();
+    RoutedLoop* loop = loops_[index].get();
+    loop->loop.post([loop, posted] {
+      loop->counters.loop_lag.observe(std::chrono::steady_clock::now() - posted);
+    });
+  }
+  second_.expires_after(std::chrono::seconds(1));
+  second_.async_wait([this](boost::system::error_code error) {
+    if (!error) on_second();
+  });
+}
+
+void ServerNode::set_state(State state) {
+  state_.store(state);
+  state_since_.store(seconds_now());
+  if (state != State::starting) events_.add(config_.node.name + " is " + state_name());
+}
+
+std::string ServerNode::state_name() const {
+  switch (state_.load()) {
+    case State::starting:
+      return "starting";
+    case State::joining:
+      return "joining";
+    case State::ready:
+      return "ready";
+    case State::cordoned:
+      return "cordoned";
+    case State::draining:
+      return "draining";
+  }
+  return "unknown";
+}
+
+void ServerNode::terminate() {
+  asio::post(control_, [this] {
+    if (drain_) return drain_->hurry();
+    is_exiting_on_drain_ = true;
+    start_drain({});
+  });
+}
+
+void ServerNode::start_drain(const DrainOptions& options) {
+  streams_.accepts_sessions.store(false);
+  set_state(State::draining);
+  cluster_.set_state(discovery::NodeState::draining);
+  cluster_.publish(report());
+  Drain::Hooks hooks;
+  hooks.sessions = [this] { return streams_.sessions.load(); };
+  hooks.end = [this](std::uint64_t count) { end_sessions(count); };
+  hooks.has_successor = [this] {
+    for (const auto& [id, report] : cluster_.reports()) {
+      if (id.name != config_.node.name && report.state == "ready") return true;
+    }
+    return false;
+  };
+  hooks.done = [this](std::uint64_t left) { on_drained(left); };
+  auto drain = std::make_unique<Drain>(control_, config_.node.name, config_.drain, hooks);
+  Drain* started = drain.get();
+  {
+    std::lock_guard lock(drain_mutex_);
+    drain_ = std::move(drain);
+  }
+  started->start(options);
+}
+
+void ServerNode::end_sessions(std::uint64_t count) {
+  const std::string text = "this node is being drained; another one serves you";
+  const std::uint64_t share = count / loops_.size();
+  std::uint64_t extra = count % loops_.size();
+  for (std::size_t index = 0; index < loops_.size(); ++index) {
+    const std::uint64_t here = share + (extra > 0 ? 1 : 0);
+    if (extra > 0) --extra;
+    if (here == 0) continue;
+    ClientListener* listener = listeners_[index].get();
+    loops_[index]->loop.post([listener, here, text] { listener->end_sessions(here, text); });
+  }
+}
+
+void ServerNode::on_drained(std::uint64_t left) {
+  exit_ = left == 0 ? Exit::clean : Exit::drain_deadline_passed;
+  control_.stop();
+}
+
+void ServerNode::reload_tls() {
+  if (config_.tls.certificate.empty()) return;
+  auto loaded = TlsContext::load(config_.tls.certificate, config_.tls.key);
+  if (!loaded) {
+    log::event(log::Level::error, "tls", "reload_failed", {{"reason", loaded.error()}});
+    return;
+  }
+  streams_.tls.store(*loaded);
+  log::event(log::Level::info, "tls", "reloaded");
+}
+
+void ServerNode::stop() {
+  second_.cancel();
+  for (std::size_t index = 0; index < loops_.size(); ++index) {
+    ClientListener* listener = listeners_[index].get();
+    loops_[index]->loop.post([listener] {
+      listener->close_acceptors();
+      listener->close_all();
+    });
+  }
+  // What the ended sessions could not take is answered or handed back before the links go.
+  cluster_.stop();
+  for (auto& loop : loops_) loop->loop.stop();
+  if (admin_) admin_->stop();
+  hashing_.stop();
+  users_->stop();
+}
+
+bool ServerNode::is_live() const {
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& loop : loops_) {
+    if (now - loop->loop.last_tick() > loop_stuck_after) return false;
+  }
+  return true;
+}
+
+Readiness ServerNode::readiness() const {
+  using Check = ReadinessCheck;
+  Readiness readiness;
+  const State state = state_.load();
+  const bool has_started = state != State::starting;
+  readiness.checks.push_back(
+      {"listening", has_started ? Check::State::ok : Check::State::failed, ""});
+  if (cluster_.is_registry_used()) {
+    readiness.checks.push_back(
+        {"lease", cluster_.is_listed() ? Check::State::ok : Check::State::failed,
+         cluster_.is_listed() ? "" : "not listed yet, or the name is taken"});
+  }
+  const bool has_joined = has_started && state != State::joining;
+  readiness.checks.push_back({"joined", has_joined ? Check::State::ok : Check::State::failed,
+                              has_joined ? "" : "still catching up with the peers"});
+  if (config_.mysql) {
+    readiness.checks.push_back({"mysql",
+                                users_->available() ? Check::State::ok : Check::State::degraded,
+                                users_->available() ? "" : "away; live chat goes on"});
+  }
+  const bool is_out = state == State::cordoned || state == State::draining;
+  readiness.checks.push_back(
+      {"cordon", is_out ? Check::State::failed : Check::State::ok, is_out ? state_name() : ""});
+  return readiness;
+}
+
+std::vector<NodeEvent> ServerNode::events(std::uint64_t after) const {
+  return events_.after(after);
+}
+
+}  // namespace server

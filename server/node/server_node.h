@@ -1,0 +1,132 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/admin/admin_server.h"
+#include "server/admin/control.h"
+#include "server/admin/event_ring.h"
+#include "server/config/config.h"
+#include "server/metrics/metrics.h"
+#include "server/modules/modules.h"
+#include "server/node/client_listener.h"
+#include "server/node/cluster.h"
+#include "server/node/drain.h"
+#include "server/router/router.h"
+#include "server/session/iq_handlers.h"
+#include "server/storage/blocking_pool.h"
+#include "server/storage/user_store.h"
+#include "server/stream/client_stream.h"
+
+namespace server {
+
+/// The process's exit codes (sysexits.h and ux.md).
+enum class Exit {
+  clean = 0,
+  unavailable = 69,  ///< MySQL was not reached at start in time, or a port is taken
+  internal = 70,
+  drain_deadline_passed = 75,
+};
+
+/// One running node: makes the parts, starts them in order, answers for them, and takes them down.
+///
+/// Order of a start: HTTP (so that probes see it live), links and discovery, joined, client
+/// listeners, ready. Order of an end: unready, drain, off the list, off the links, loops.
+///
+/// Threads: lives on `control`, which main runs; what NodeControl asks is [any thread].
+class ServerNode final : public NodeControl {
+ public:
+  struct Options {
+    std::string version;
+    Secret peer_secret;
+    std::string mysql_password;
+    Secret admin_token;
+    std::shared_ptr<const TlsContext> tls;
+  };
+
+  ServerNode(asio::io_context& control, const Config& config, Options options,
+             std::unique_ptr<UserStore> users);
+  ~ServerNode() override;
+
+  /// The error is one sentence for a person; then nothing is left running.
+  std::optional<std::string> start();
+
+  /// SIGTERM: drains, then stops `control`. A second call goes straight to the exit.
+  void terminate();
+
+  /// SIGHUP: a new certificate; the old one stays if the new one is broken (hardening T7).
+  void reload_tls();
+
+  Exit exit_code() const { return exit_; }
+
+  /// Ends everything that runs. After `control` has stopped.
+  void stop();
+
+  Metrics& metrics() { return metrics_; }
+  EventRing& event_ring() { return events_; }
+
+  // NodeControl.
+  bool is_live() const override;
+  Readiness readiness() const override;
+  ClusterStatus status() const override;
+  std::vector<NodeEvent> events(std::uint64_t after) const override;
+  void drain(std::string node, DrainOptions options, ControlDone<void> done) override;
+  void cordon(std::string node, bool on, ControlDone<void> done) override;
+  void add_user(std::string jid, Secret password, ControlDone<void> done) override;
+  void set_password(std::string jid, Secret password, ControlDone<void> done) override;
+  void remove_user(std::string jid, ControlDone<void> done) override;
+  void list_users(std::string domain, std::string after, std::size_t limit,
+                  ControlDone<UserPage> done) override;
+
+ private:
+  enum class State { starting, joining, ready, cordoned, draining };
+
+  std::optional<std::string> open_client_listeners();
+  void wait_until_joined();
+  void on_second();
+  void set_state(State state);
+  std::string state_name() const;
+  NodeReport report() const;
+  void observe_metrics();
+  void start_drain(const DrainOptions& options);
+  void on_drained(std::uint64_t left);
+  void end_sessions(std::uint64_t count);
+  std::uint64_t open_streams() const;
+  std::optional<xmpp::Jid> account(const std::string& text) const;
+  void run(asio::awaitable<ControlResult<void>> work, ControlDone<void> done);
+
+  asio::io_context& control_;
+  const Config& config_;
+  Options options_;
+  Metrics metrics_;
+  EventRing events_;
+  std::unique_ptr<UserStore> users_;
+  BlockingPool hashing_;
+  Cluster cluster_;
+  SessionDirectory directory_;
+  Router router_;
+  IqHandlers handlers_;
+  ModuleContext modules_;
+  StreamServices streams_;
+  std::vector<std::unique_ptr<RoutedLoop>> loops_;
+  std::vector<std::unique_ptr<ClientListener>> listeners_;
+  std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<Drain> drain_;
+  asio::steady_timer second_;
+  std::atomic<State> state_{State::starting};
+  std::atomic<std::int64_t> state_since_{0};
+  std::atomic<std::uint64_t> open_streams_{0};
+  mutable std::mutex drain_mutex_;
+  bool is_exiting_on_drain_ = true;
+  Exit exit_ = Exit::clean;
+};
+
+}  // namespace server

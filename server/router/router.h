@@ -1,0 +1,111 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/loop/loop.h"
+#include "server/metrics/loop_counters.h"
+#include "server/router/routed_stanza.h"
+#include "server/router/session_directory.h"
+
+namespace replication {
+class Node;
+}
+
+namespace server {
+
+/// What a stanza can be delivered to: a session, as the router sees it. Lives on its loop.
+class Recipient {
+ public:
+  /// False when it is ending and has not taken the stanza.
+  virtual bool deliver(const RoutedStanza& stanza) = 0;
+
+  /// Another session has been bound to its full JID: it ends with `<conflict/>`.
+  virtual void displace() = 0;
+
+ protected:
+  ~Recipient() = default;
+};
+
+/// The sessions of one loop, by id. Lives on that loop.
+class LoopSessions {
+ public:
+  SessionId add(Recipient* session);
+  void remove(SessionId id);
+  Recipient* find(SessionId id) const;
+  std::size_t size() const { return size_; }
+
+ private:
+  struct Slot {
+    Recipient* session = nullptr;
+    std::uint32_t uses = 0;
+  };
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_;
+  std::size_t size_ = 0;
+};
+
+/// A loop with what the router keeps for it.
+struct RoutedLoop {
+  explicit RoutedLoop(std::size_t index) : loop(index) {}
+
+  Loop loop;
+  LoopSessions sessions;
+  LoopCounters counters;
+};
+
+/// Takes each stanza to the sessions that RFC 6121 §8.5 says should have it, on this loop, on
+/// another or on another node; and when there is none, answers as it says. Only reads local memory.
+///
+/// Threads: [any loop]; `here` is the loop that calls, or null on a thread that is none.
+class Router {
+ public:
+  Router(std::vector<std::string> domains, SessionDirectory& directory, replication::Node& node);
+
+  /// Before anything is routed.
+  void set_loops(std::vector<std::unique_ptr<RoutedLoop>>& loops) { loops_ = &loops; }
+
+  bool serves(std::string_view domain) const;
+
+  /// Ends a session of this node that lost its full JID to a later one. [any thread]
+  void displace(const SessionAddress& address);
+
+  /// Routes a stanza to an account or a session of a served domain, or bounces it for other
+  /// domains.
+  void route(RoutedStanza stanza, RoutedLoop* here);
+
+  /// Delivers to one session, past the rules: for a session's own state and for answers.
+  void deliver(const SessionAddress& address, RoutedStanza stanza, RoutedLoop* here);
+
+  /// A session ended before it took `stanza`: routes it as if the session had never been there.
+  void undeliverable(RoutedStanza stanza, RoutedLoop* here);
+
+  /// Answers `stanza` with an error; answers and errors are never answered (RFC 6120 §8.3.1).
+  void bounce(const RoutedStanza& stanza, xmpp::StanzaErrorCondition condition, RoutedLoop* here);
+
+  /// A message from another node, on the link thread.
+  void on_arrival(std::string_view payload);
+
+  /// Messages given back because their node is gone, on the link thread.
+  void on_undelivered(std::string_view payload);
+
+  /// Arrivals dropped because they were not stanzas.
+  std::uint64_t invalid_arrivals() const { return invalid_arrivals_.load(); }
+
+ private:
+  void route_to_account(RoutedStanza stanza, RoutedLoop* here);
+  void route_to_session(RoutedStanza stanza, RoutedLoop* here);
+  void no_recipient(const RoutedStanza& stanza, RoutedLoop* here);
+  void run_on(std::size_t loop, Loop::Task task);
+
+  std::vector<std::string> domains_;
+  SessionDirectory& directory_;
+  replication::Node& node_;
+  std::vector<std::unique_ptr<RoutedLoop>>* loops_ = nullptr;
+  std::atomic<std::uint64_t> invalid_arrivals_ = 0;
+};
+
+}  // namespace server

@@ -1,0 +1,88 @@
+#include "server/router/session_directory.h"
+
+#include <string_view>
+#include <utility>
+
+namespace server {
+namespace {
+
+SessionKey key_of(const xmpp::Jid& jid) {
+  return {std::string(jid.bare_str()), std::string(jid.resource())};
+}
+
+SessionAddress address_of(replication::NodeRef node, const SessionRecord& record) {
+  return {node, record.loop, record.session};
+}
+
+}  // namespace
+
+SessionDirectory::SessionDirectory(replication::Node& node)
+    : table_(node, "sessions", {.unique = true}) {
+  table_.on_conflict_lost(
+      [this](const SessionKey&, const SessionRecord& ours, replication::NodeRef) {
+        if (displaced_) displaced_(address_of(replication::self_ref, ours));
+      });
+}
+
+void SessionDirectory::on_displaced(std::function<void(const SessionAddress&)> displaced) {
+  displaced_ = std::move(displaced);
+}
+
+std::mutex& SessionDirectory::lock_of(const std::string& bare) {
+  return locks_[std::hash<std::string>{}(bare) % locks_.size()];
+}
+
+std::optional<SessionRecord> SessionDirectory::own_record(const SessionKey& key) const {
+  std::optional<SessionRecord> own;
+  table_.find(key, [&](replication::NodeRef owner, const SessionRecord& record) {
+    if (owner == replication::self_ref) own = record;
+  });
+  return own;
+}
+
+void SessionDirectory::bind(const xmpp::Jid& jid, const SessionRecord& record) {
+  const SessionKey key = key_of(jid);
+  std::optional<SessionRecord> former;
+  {
+    std::lock_guard lock(lock_of(key.first));
+    former = own_record(key);
+    // The key parts and the record are within the table's bounds by their types.
+    (void)table_.put(key, record);
+  }
+  if (former && displaced_) displaced_(address_of(replication::self_ref, *former));
+}
+
+void SessionDirectory::update(const xmpp::Jid& jid, const SessionRecord& record) {
+  const SessionKey key = key_of(jid);
+  std::lock_guard lock(lock_of(key.first));
+  const auto own = own_record(key);
+  if (own && own->session == record.session && own->loop == record.loop) {
+    (void)table_.put(key, record);
+  }
+}
+
+void SessionDirectory::unbind(const xmpp::Jid& jid, SessionId session) {
+  const SessionKey key = key_of(jid);
+  std::lock_guard lock(lock_of(key.first));
+  const auto own = own_record(key);
+  if (own && own->session == session) table_.erase(key);
+}
+
+std::optional<SessionDirectory::Entry> SessionDirectory::find(const xmpp::Jid& full) const {
+  std::optional<Entry> found;
+  table_.find(key_of(full), [&](replication::NodeRef owner, const SessionRecord& record) {
+    found = Entry{std::string(full.resource()), record, address_of(owner, record)};
+  });
+  return found;
+}
+
+std::vector<SessionDirectory::Entry> SessionDirectory::find_all(std::string_view bare) const {
+  std::vector<Entry> found;
+  table_.find_group(
+      bare, [&](replication::NodeRef owner, const SessionKey& key, const SessionRecord& record) {
+        found.push_back({key.second, record, address_of(owner, record)});
+      });
+  return found;
+}
+
+}  // namespace server

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "xmpp/jid.h"
+#include "xmpp/stanza.h"
+
+namespace server {
+
+/// Whom an IQ that the server answers itself was sent to.
+enum class IqTarget {
+  server,   ///< the domain
+  account,  ///< the sender's own bare JID, or nobody (RFC 6120 §8.1.1.1)
+};
+
+/// An IQ `get` or `set` with its one payload. The references are valid for the call of the handler.
+struct IqRequest {
+  const xmpp::Jid& from;  ///< A full JID of this server.
+  const xmpp::Stanza& iq;
+  xmpp::Element payload;
+  IqTarget target;
+
+  /// Sends the answer: once, from the loop that called the handler, now or later.
+  std::function<void(const xmpp::Stanza&)> reply;
+
+  /// The loop that called, for handlers that wait.
+  boost::asio::any_io_executor home;
+};
+
+/// A feature or an identity that disco#info shows (XEP-0030).
+struct DiscoIdentity {
+  std::string category, type, name;
+};
+
+/// What the server's modules answer, by payload. Filled at start, then immutable: [any loop].
+class IqHandlers {
+ public:
+  using Handler = std::function<void(const IqRequest&)>;
+
+  /// `type` is `get` or `set`; `name` and `ns` are those of the payload.
+  void handle(IqTarget target, std::string type, std::string ns, std::string name, Handler handler);
+
+  /// Adds to what disco#info of `target` shows.
+  void add_feature(IqTarget target, std::string ns);
+  void add_identity(IqTarget target, DiscoIdentity identity);
+
+  /// Null when no module handles it.
+  const Handler* find(IqTarget target, std::string_view type, std::string_view ns,
+                      std::string_view name) const;
+
+  const std::vector<std::string>& features(IqTarget target) const;
+  const std::vector<DiscoIdentity>& identities(IqTarget target) const;
+
+ private:
+  using Key = std::tuple<IqTarget, std::string, std::string, std::string>;
+  std::map<Key, Handler, std::less<>> handlers_;
+  std::map<IqTarget, std::vector<std::string>> features_;
+  std::map<IqTarget, std::vector<DiscoIdentity>> identities_;
+};
+
+}  // namespace server

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/router/router.h"
+#include "server/router/session_record.h"
+#include "server/session/stream_output.h"
+#include "xmpp/jid.h"
+#include "xmpp/stanza.h"
+#include "xmpp/stream_management.h"
+
+namespace server {
+
+class IqHandlers;
+
+/// What a session needs of its node. All of it outlives every session.
+struct SessionServices {
+  SessionDirectory& directory;
+  Router& router;
+  const IqHandlers& iq_handlers;
+};
+
+/// A bound stream and its state: its full JID, presence and acknowledgements.
+///
+/// Threads: lives on its loop.
+class Session final : public Recipient {
+ public:
+  /// Binds `jid`, a full JID, in the cluster; the session that held it is displaced.
+  Session(RoutedLoop& home, SessionServices services, StreamOutput& output, xmpp::Jid jid);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const xmpp::Jid& jid() const { return jid_; }
+  SessionId id() const { return record_.session; }
+  StreamOutput& output() { return output_; }
+  RoutedLoop& home() { return home_; }
+
+  /// A stanza that this session's client sent. A stanza with a foreign `from` ends the stream
+  /// (RFC 6120 §8.1.2.1); all else is answered as a stanza.
+  void on_stanza(xmpp::Stanza stanza);
+
+  /// An element of XEP-0198. Returns false if it is none.
+  bool on_management(const xmpp::Element& element);
+
+  /// Sends a stanza to the client.
+  bool deliver(const RoutedStanza& stanza) override;
+
+  void displace() override;
+
+  /// Takes the session out of the directory: from now on nothing is delivered, and what the client
+  /// has not acknowledged is still its own. Tells those who have seen its presence. Once.
+  void leave();
+
+  /// Gives up what the client has not acknowledged: routes it anew (XEP-0198 §4). After leave().
+  void release_unacked();
+
+  /// Asks the client to acknowledge what it got, if there is anything to ask for.
+  void request_ack();
+
+  /// `<a/>` for what has been handled so far, when the client uses XEP-0198: the last word on a
+  /// stream that the server ends, so that the client knows exactly what to send again.
+  void send_ack();
+
+  bool uses_acks() const { return management_ != nullptr; }
+  std::size_t unacked() const;
+
+  /// Called for idle sessions: asks for a sign of life (XEP-0198 `<r/>` or an XEP-0199 ping).
+  void ping();
+
+ private:
+  struct Management {
+    xmpp::StanzaCount handled = 0;             // What we have handled of the client's.
+    xmpp::UnackedQueue<RoutedStanza> unacked;  // What it has not acknowledged of ours.
+    bool request_pending = false;
+    std::uint32_t since_request = 0;
+  };
+
+  void on_message(xmpp::Stanza stanza, xmpp::Jid to);
+  void on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to);
+  void on_presence(xmpp::Stanza stanza, bool has_to, xmpp::Jid to);
+  void become_available(const xmpp::Stanza& stanza);
+  void become_unavailable(const xmpp::Stanza& stanza);
+  void broadcast_to_own(const RoutedStanza& presence);
+  void answer_probe(const RoutedStanza& probe);
+  void reply_error(const xmpp::Stanza& stanza, xmpp::StanzaErrorCondition condition,
+                   std::string_view text = {});
+  void write(const RoutedStanza& stanza);
+
+  RoutedLoop& home_;
+  SessionServices services_;
+  StreamOutput& output_;
+  xmpp::Jid jid_;
+  SessionRecord record_;
+  std::shared_ptr<const std::string> presence_;  // As last broadcast; null while unavailable.
+  std::vector<xmpp::Jid> directed_;              // Who else has been sent available presence.
+  std::unique_ptr<Management> management_;
+  bool has_left_ = false;
+};
+
+}  // namespace server

@@ -1,0 +1,195 @@
+#include "server/stream/sasl_negotiation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/stream/tls_context.h"
+#include "xmpp/jid.h"
+#include "xmpp/sasl/base64.h"
+#include "xmpp/sasl/channel_binding.h"
+
+namespace server {
+namespace {
+
+enum class Verdict { matches, differs };
+
+}  // namespace
+
+ChannelBindings ChannelBindings::of(SSL* ssl, const TlsContext& context) {
+  ChannelBindings result;
+  if (ssl == nullptr) return result;
+  if (SSL_version(ssl) >= TLS1_3_VERSION) {
+    if (auto exporter = xmpp::tls_exporter_binding(ssl)) {
+      result.bindings.push_back(*std::move(exporter));
+    }
+  }
+  if (!context.server_end_point().empty()) {
+    result.bindings.push_back(
+        {std::string(xmpp::tls_server_end_point), context.server_end_point()});
+  }
+  return result;
+}
+
+SaslNegotiation::SaslNegotiation(const std::vector<std::string>& mechanisms, std::string domain,
+                                 UserStore& users, BlockingPool& hashing,
+                                 std::string fake_salt_secret, ChannelBindings bindings)
+    : domain_(std::move(domain)),
+      users_(users),
+      hashing_(hashing),
+      fake_salt_secret_(std::move(fake_salt_secret)),
+      bindings_(std::move(bindings)) {
+  for (const std::string& text : mechanisms) {
+    const auto mechanism = xmpp::find_mechanism(text);
+    if (!mechanism || (xmpp::is_plus(*mechanism) && bindings_.bindings.empty())) continue;
+    offered_.push_back(*mechanism);
+  }
+}
+
+std::string SaslNegotiation::features() const {
+  std::string xml = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
+  for (const xmpp::Mechanism mechanism : offered_) {
+    xml += "<mechanism>" + std::string(xmpp::name(mechanism)) + "</mechanism>";
+  }
+  xml += "</mechanisms>";
+  if (!bindings_.bindings.empty()) {
+    xml += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
+    for (const auto& binding : bindings_.bindings) {
+      xml += "<channel-binding type='" + binding.type + "'/>";
+    }
+    xml += "</sasl-channel-binding>";
+  }
+  return xml;
+}
+
+SaslOutcome SaslNegotiation::failure(xmpp::SaslError error) {
+  mechanism_.reset();
+  scram_.reset();
+  expects_initial_ = false;
+  return {SaslOutcome::Kind::failure, std::string(xmpp::name(error)), {}};
+}
+
+asio::awaitable<SaslOutcome> SaslNegotiation::take(SaslStep step) {
+  switch (step.kind) {
+    case SaslStep::Kind::abort:
+      co_return failure(xmpp::SaslError::aborted);
+    case SaslStep::Kind::auth:
+      // RFC 6120 §6.4.2: one exchange at a time; a second <auth/> ends the first.
+      if (mechanism_) co_return failure(xmpp::SaslError::aborted);
+      co_return co_await begin(std::move(step));
+    case SaslStep::Kind::response:
+      break;
+  }
+  if (!mechanism_) co_return failure(xmpp::SaslError::malformed_request);
+  auto payload = xmpp::sasl_payload_decode(step.payload);
+  if (!payload) co_return failure(xmpp::sasl_error(payload.error()));
+  if (std::exchange(expects_initial_, false)) {
+    if (*mechanism_ == xmpp::Mechanism::plain) co_return co_await plain(*std::move(payload));
+    co_return co_await scram_first(*std::move(payload));
+  }
+  if (!scram_) co_return failure(xmpp::SaslError::malformed_request);
+  co_return scram_final(*payload);
+}
+
+asio::awaitable<SaslOutcome> SaslNegotiation::begin(SaslStep step) {
+  const auto mechanism = xmpp::find_mechanism(step.mechanism);
+  // Hardening P12: what is not offered on this stream is not accepted on it.
+  if (!mechanism || std::find(offered_.begin(), offered_.end(), *mechanism) == offered_.end()) {
+    co_return failure(xmpp::SaslError::invalid_mechanism);
+  }
+  mechanism_ = *mechanism;
+  if (step.payload.empty()) {
+    expects_initial_ = true;  // RFC 6120 §6.4.2: an empty challenge asks for it.
+    co_return SaslOutcome{SaslOutcome::Kind::challenge, {}, {}};
+  }
+  auto payload = xmpp::sasl_payload_decode(step.payload);
+  if (!payload) co_return failure(xmpp::sasl_error(payload.error()));
+  if (*mechanism == xmpp::Mechanism::plain) co_return co_await plain(*std::move(payload));
+  co_return co_await scram_first(*std::move(payload));
+}
+
+std::optional<std::string> SaslNegotiation::local_of(std::string_view name) const {
+  const auto jid = xmpp::Jid::make(name, domain_);
+  if (!jid || !jid->has_local()) return std::nullopt;
+  return std::string(jid->local());
+}
+
+bool SaslNegotiation::is_own(std::string_view authorization, std::string_view local) const {
+  if (authorization.empty()) return true;
+  const auto jid = xmpp::Jid::parse(authorization);
+  return jid && jid->is_bare() && jid->local() == local && jid->domain() == domain_;
+}
+
+asio::awaitable<SaslOutcome> SaslNegotiation::scram_first(std::string message) {
+  const bool is_plus_offered =
+      std::any_of(offered_.begin(), offered_.end(), [](auto m) { return xmpp::is_plus(m); });
+  xmpp::ScramServerOptions options;
+  options.mechanism = *mechanism_;
+  options.is_plus_offered = is_plus_offered;
+  options.bindings = bindings_.bindings;
+  scram_.emplace(std::move(options));
+  const auto identity = scram_->begin(message);
+  if (!identity) co_return failure(xmpp::sasl_error(identity.error()));
+
+  const auto local = local_of(identity->username);
+  if (local && !is_own(identity->authzid, *local)) {
+    co_return failure(xmpp::SaslError::invalid_authzid);  // Hardening P11.
+  }
+  const xmpp::ScramHash hash = xmpp::scram_hash(*mechanism_);
+  xmpp::ScramKeys keys = xmpp::fake_scram_keys(fake_salt_secret_, identity->username, hash,
+                                               xmpp::scram_iterations_default);
+  is_known_ = false;
+  if (local) {
+    auto found = co_await users_.find(*local, domain_);
+    if (!found && found.error() != StorageErrc::bad_key && found.error() != StorageErrc::too_long) {
+      co_return failure(xmpp::SaslError::temporary_auth_failure);
+    }
+    if (found && *found) {
+      keys = hash == xmpp::ScramHash::sha1 ? (*found)->sha1 : (*found)->sha256;
+      is_known_ = true;
+      local_ = *local;
+    }
+  }
+  if (!scram_) co_return failure(xmpp::SaslError::aborted);
+  co_return SaslOutcome{SaslOutcome::Kind::challenge,
+                        xmpp::sasl_payload_encode(scram_->challenge(std::move(keys))),
+                        {}};
+}
+
+SaslOutcome SaslNegotiation::scram_final(std::string_view message) {
+  auto verdict = scram_->finish(message);
+  if (!verdict) return failure(xmpp::sasl_error(verdict.error()));
+  if (!is_known_) return failure(xmpp::SaslError::not_authorized);
+  return {SaslOutcome::Kind::success, xmpp::sasl_payload_encode(*verdict), local_};
+}
+
+asio::awaitable<SaslOutcome> SaslNegotiation::plain(std::string message) {
+  auto parsed = xmpp::parse_plain(message);
+  if (!parsed) co_return failure(xmpp::sasl_error(parsed.error()));
+  const auto local = local_of(parsed->authcid);
+  if (local && !is_own(parsed->authzid, *local)) {
+    co_return failure(xmpp::SaslError::invalid_authzid);
+  }
+  xmpp::ScramKeys keys = xmpp::fake_scram_keys(
+      fake_salt_secret_, parsed->authcid, xmpp::ScramHash::sha256, xmpp::scram_iterations_default);
+  bool is_known = false;
+  if (local) {
+    auto found = co_await users_.find(*local, domain_);
+    if (!found && found.error() != StorageErrc::bad_key && found.error() != StorageErrc::too_long) {
+      co_return failure(xmpp::SaslError::temporary_auth_failure);
+    }
+    if (found && *found) {
+      keys = (*found)->sha256;
+      is_known = true;
+    }
+  }
+  // The same hashing for an account that does not exist.
+  auto check = [keys = std::move(keys), password = parsed->password]() -> Result<Verdict> {
+    return xmpp::is_password_of(keys, password.reveal()) ? Verdict::matches : Verdict::differs;
+  };
+  const auto verdict = co_await hashing_.run(std::move(check));
+  if (!verdict) co_return failure(xmpp::SaslError::temporary_auth_failure);
+  if (*verdict != Verdict::matches || !is_known) co_return failure(xmpp::SaslError::not_authorized);
+  co_return SaslOutcome{SaslOutcome::Kind::success, {}, *local};
+}
+
+}  // namespace server
