@@ -105,6 +105,8 @@ int run(int argc, char** argv) {
       "3 timed out, 64 command line, 69 no node answered.");
   app.add_option("--admin", arguments.admin, "a node's admin address; may be repeated")
       ->envname("MEERKAT_ADMIN")
+      ->delimiter(',')
+      ->allow_extra_args(false)  // Or it would take the account that follows.
       ->capture_default_str();
   app.add_option("--token-file", arguments.token_file, "holds the admin API's token")
       ->envname("MEERKAT_TOKEN_FILE")

@@ -29,6 +29,9 @@ chmod 600 token
 expect 64 'is not an IP address' "$ctl" --token-file=token --admin=nowhere:1 status
 expect 64 'has no unit' "$ctl" --token-file=token wait --for=ready --timeout=5
 expect 69 'no answer from 127.0.0.1:1 ' "$ctl" --token-file=token --admin=127.0.0.1:1 status
+expect 69 '127.0.0.1:2 ' "$ctl" --token-file=token --admin=127.0.0.1:1 --admin=127.0.0.1:2 nodes
+expect 69 '127.0.0.1:2 ' "$ctl" --token-file=token --admin=127.0.0.1:1,127.0.0.1:2 nodes
+expect 69 '127.0.0.1:1 ' "$ctl" user remove --token-file=token --admin 127.0.0.1:1 a@b
 # A password on the command line could be read by every user of the machine.
 expect 64 '' "$ctl" --token-file=token user add a@b --password=x
 expect 64 'the password is empty' "$ctl" --token-file=token --admin=127.0.0.1:1 user add a@b
