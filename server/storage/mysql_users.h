@@ -9,7 +9,8 @@
 
 namespace server {
 
-/// The accounts in MySQL 8 or MariaDB 10.11. Each call is one statement, which is atomic.
+/// The accounts in MySQL 8 or MariaDB 10.11 (tested on the latter). Each call is one statement,
+/// which is atomic.
 class MysqlUsers final : public UserDatabase {
  public:
   /// See open_store().

@@ -94,7 +94,6 @@ TEST_F(HeldPool, EndsWaitingJobsWhenItStops) {
   EXPECT_EQ(waiting.get().error(), StorageErrc::stopped);
   release();
   stopping.join();
-  auto late = asio::io_context();
   auto run = [](BlockingPool& pool) -> asio::awaitable<Result<int>> {
     auto work = []() -> Result<int> { return 1; };
     co_return co_await pool.run(work);
