@@ -111,8 +111,8 @@ bool ElementScanner::declare() {
       continue;
     }
     const std::string_view raw = text(attribute.value_begin, attribute.value_size);
-    const bool has_references = needs_decoding(raw);
-    const std::string uri = has_references ? decode_attribute(raw) : std::string(raw);
+    const std::string decoded = attribute.needs_decoding ? decode_attribute(raw) : std::string();
+    const std::string_view uri = attribute.needs_decoding ? decoded : raw;
     const std::string_view declared = has_prefix ? local(attribute.name) : std::string_view();
     // Namespaces in XML 1.0 §3: `xmlns` is not to be declared and `xml` only as what it is; no
     // other prefix may be bound to their namespaces, and none to nothing (§2.2).
@@ -133,7 +133,7 @@ bool ElementScanner::declare() {
     binding.prefix_size = static_cast<std::uint16_t>(declared.size());
     binding.uri_begin = attribute.value_begin;
     binding.uri_size = attribute.value_size;
-    binding.has_references = has_references;
+    binding.has_references = attribute.needs_decoding;
     scan_.bindings.push_back(binding);
   }
   return true;

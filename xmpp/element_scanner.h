@@ -57,6 +57,7 @@ struct ElementScan {
     Name name;
     std::uint32_t value_begin = 0;
     std::uint32_t value_size = 0;
+    bool needs_decoding = false;  // It holds a reference, TAB, LF or CR.
   };
   struct Binding {
     std::uint32_t prefix_begin = 0;

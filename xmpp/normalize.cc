@@ -64,8 +64,6 @@ void append_tag(std::string& out, std::string_view tag) {
 
 }  // namespace
 
-bool needs_decoding(std::string_view raw) { return raw.find_first_of("&\t\n\r") != raw.npos; }
-
 std::string decode_attribute(std::string_view raw) {
   std::string out;
   out.reserve(raw.size());

@@ -6,9 +6,6 @@
 
 namespace xmpp {
 
-/// Whether the value of an attribute, as written, differs from what it says.
-bool needs_decoding(std::string_view raw);
-
 /// What a checked attribute value says: references resolved, white space as spaces (XML 1.0
 /// §3.3.3).
 std::string decode_attribute(std::string_view raw);

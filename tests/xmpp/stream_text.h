@@ -51,4 +51,18 @@ inline std::string verdict(std::string_view bytes, std::size_t slice_bytes,
   return parser.has_partial() ? said + "partial\n" : said;
 }
 
+/// What is said to `element` behind an opened stream, which has to be the same for all slicings.
+inline std::string say(std::string_view element,
+                       const StreamLimits& limits = StreamLimits::after_login()) {
+  const std::string bytes = std::string(client_header) + std::string(element);
+  const std::string whole = verdict(bytes, bytes.size(), limits);
+  for (const std::size_t slice_bytes : {1, 7}) {
+    if (const std::string sliced = verdict(bytes, slice_bytes, limits); sliced != whole) {
+      return "the verdict depends on the slices:\n" + whole + sliced;
+    }
+  }
+  constexpr std::string_view opened = "open\n";
+  return whole.starts_with(opened) ? whole.substr(opened.size()) : whole;
+}
+
 }  // namespace xmpp::testing
