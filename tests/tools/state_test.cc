@@ -60,11 +60,11 @@ TEST(ClusterFile, SpellsOutEachNodesAddresses) {
   EXPECT_EQ(node.at("health"), "127.0.0.1:15199");
   EXPECT_EQ(node.at("admin"), "127.0.0.1:15198");
   EXPECT_EQ(node.at("peers"), "127.0.0.1:15190");
-  EXPECT_EQ(node.at("pid"), 11);
-  EXPECT_EQ(node.at("start_ticks"), 101);
+  EXPECT_EQ(node.at("pid").to_number<int>(), 11);
+  EXPECT_EQ(node.at("start_ticks").to_number<int>(), 101);
   EXPECT_EQ(object.at("domain"), "localhost");
-  EXPECT_EQ(object.at("ca"), (test_folder() / "ca.crt").string());
-  EXPECT_EQ(object.at("accounts").as_object().at("count"), 2000);
+  EXPECT_EQ(object.at("ca").as_string(), (test_folder() / "ca.crt").string());
+  EXPECT_EQ(object.at("accounts").as_object().at("count").to_number<int>(), 2000);
 }
 
 TEST(ClusterFile, IsForItsOwnerOnly) {
