@@ -50,10 +50,18 @@ void Client::leave() {
   if (stage_ == Stage::away || stage_ == Stage::leaving) return;
   if (stage_ != Stage::online) return end(Ending::wanted, "left");
   stage_ = Stage::leaving;
-  // A last count first: what the server took of ours is then known.
+  // A last count both ways: then neither side has to guess what the other took.
+  connection_.send("<presence type='unavailable'/>");
   if (sm_on_) connection_.send("<r xmlns='urn:xmpp:sm:3'/>");
-  connection_.send("<presence type='unavailable'/></stream:stream>");
+  close_stream();
   owner_.set_timer(*this, owner_.now() + goodbye_limit);
+}
+
+void Client::close_stream() {
+  if (sm_on_) {
+    connection_.send("<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(received_) + "'/>");
+  }
+  connection_.send("</stream:stream>");
 }
 
 void Client::drop() {
@@ -125,6 +133,9 @@ void Client::on_bytes(std::string_view bytes) {
         break;
       }
       case xmpp::StreamParser::Event::stream_close:
+        if (stage_ != Stage::leaving) close_stream();
+        connection_.flush();
+        if (!connection_.is_open()) return;
         return end(stage_ == Stage::leaving  ? Ending::wanted
                    : stage_ == Stage::online ? Ending::forced
                                              : Ending::failed,
@@ -364,7 +375,11 @@ void Client::on_stream_error(xmpp::Stanza& error) {
   if (const auto other = root.child("see-other-host", xmpp::ns::stream_errors)) {
     redirect_ = other.text();  // RFC 6120 §4.9.3.19
   }
-  // The closing tag follows; a server that forgets it is not waited for.
+  // What we received is told before the connection goes: a server that drains may still read it,
+  // and then bounces or stores nothing that has arrived. Its closing tag is not waited for.
+  if (stage_ != Stage::leaving) close_stream();
+  connection_.flush();
+  if (!connection_.is_open()) return;
   end(stage_ == Stage::online    ? Ending::forced
       : stage_ == Stage::leaving ? Ending::wanted
                                  : Ending::failed,

@@ -157,6 +157,7 @@ class Client final : public ConnectionUser {
   };
 
   void start();
+  void close_stream();
   void open_stream();
   void on_element(xmpp::Stanza& element, std::string_view name, std::string_view ns);
   void on_features(xmpp::Stanza& features);

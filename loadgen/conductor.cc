@@ -69,9 +69,6 @@ Result<void> Conductor::begin() {
   if (auto opened = recording_.open(options_.folder + "/recording.jsonl"); opened.has_error()) {
     return opened.error();
   }
-  // Ahead of the servers where the system allows it: a generator that waits for its turn behind
-  // them would measure itself. What remains shows as lag.
-  setpriority(PRIO_PROCESS, 0, -10);
   zero_ = std::chrono::steady_clock::now();
   fleet_.sample(0);
   baseline_bytes_ = fleet_.resident_bytes();

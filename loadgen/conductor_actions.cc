@@ -161,7 +161,8 @@ void Conductor::scaling_figures() {
     sum += clients;
     ++nodes;
   }
-  if (sum == 0 || running_action_) return;
+  // Not while sessions come or go: the spread is that of a load that rests.
+  if (sum == 0 || running_action_ || state_.total.wanted != sessions_) return;
   const double ratio =
       static_cast<double>(most) * static_cast<double>(nodes) / static_cast<double>(sum);
   figure("balance_ratio", ratio);

@@ -172,6 +172,8 @@ ExitCode Conductor::conclude() {
     figure("longest_silence_s", in_seconds(whole_.offline.max()));
   }
   for (const PhaseRecord& phase : phases_) {
+    // Ramp, warm-up and settling stand in the table of phases; the scenario's own are its figures.
+    if (options_.scenario.find(phase.name) == nullptr) continue;
     for (const auto& [name, value] : phase.figures) {
       if (name.starts_with("server_") || name.starts_with("messages_per")) {
         figures_[name + "@" + phase.name] = value;
