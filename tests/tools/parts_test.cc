@@ -104,11 +104,7 @@ TEST(Logs, AreMergedByTimeAndKeepALogsOwnOrder) {
     order += line.node + " " + line.text.substr(line.text.size() - 4) + "\n";
   }
 
-  EXPECT_EQ(order,
-            "n1 :1}\n"
-            "n1 ords\n"
-            "n2 :2}\n"
-            "n1 :3}\n");
+  EXPECT_EQ(order, "n1 \":1}\nn1 ords\nn2 \":2}\nn1 \":3}\n");
 }
 
 TEST(Accounts, HaveOneRowEachAndOneKey) {

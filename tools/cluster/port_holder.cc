@@ -44,6 +44,10 @@ std::string command_of(const fs::path& process) {
   std::ifstream file(process / "cmdline", std::ios::binary);
   std::string command((std::istreambuf_iterator<char>(file)), {});
   while (!command.empty() && command.back() == '\0') command.pop_back();
+  // The program's name tells more than the folders before it.
+  const auto program_end = command.find('\0');
+  const auto folder_end = command.rfind('/', program_end);
+  if (folder_end != std::string::npos) command.erase(0, folder_end + 1);
   for (char& c : command) {
     if (static_cast<unsigned char>(c) < ' ') c = ' ';
   }

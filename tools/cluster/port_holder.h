@@ -11,7 +11,7 @@ namespace cluster {
 /// The process that listens on a TCP port.
 struct PortHolder {
   pid_t pid = 0;        // 0: somebody else's process, which this user may not look into.
-  std::string command;  // Its command line, shortened; empty with pid 0.
+  std::string command;  // Its program's name and arguments, shortened; empty with pid 0.
 };
 
 /// Who listens on `port` on any local address, IPv4 or IPv6; absent when nobody does.
