@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cstdio>
 #include <utility>
 
 #include "server/config/suggest.h"
@@ -427,6 +428,13 @@ const Option* find_option(std::string_view section, std::string_view key) {
 std::string toml_string(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F) {  // TOML 1.0, Basic strings.
+      char escape[8];
+      std::snprintf(escape, sizeof(escape), "\\u%04X", byte);
+      quoted += escape;
+      continue;
+    }
     if (c == '"' || c == '\\') quoted += '\\';
     quoted += c;
   }

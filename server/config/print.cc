@@ -10,6 +10,14 @@ namespace {
 /// Help and reference show the defaults as they are written, before any expansion.
 std::string default_of(const Option& option) { return option.get(Draft()); }
 
+/// So that it is read back as it is: `${` would be looked up in the environment.
+std::string unexpanded(std::string value) {
+  for (std::size_t at = 0; (at = value.find("${", at)) != std::string::npos; at += 3) {
+    value.insert(at, "$");
+  }
+  return value;
+}
+
 std::size_t width_of(const std::string& text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
@@ -43,7 +51,7 @@ std::string LoadedConfig::print() const {
     if (option.section == "mysql" && !config.mysql) continue;
     if (option.section != section) out << "\n[" << option.section << "]\n";
     section = option.section;
-    const std::string line = std::string(option.key) + " = " + option.get(draft);
+    const std::string line = std::string(option.key) + " = " + unexpanded(option.get(draft));
     out << padded(line, 40) << "  # " << origins.at(option.name()) << "\n";
   }
   return out.str();

@@ -1,4 +1,7 @@
 #define TOML_EXCEPTIONS 0
+// toml++ 3.3 asserts in parse_key() what only the file decides: `[=]` would end the process. The
+// parser's own check behind it gives the error (found by config_fuzz).
+#define TOML_ASSERT(expression) static_assert(true)
 #include <toml++/toml.h>
 
 #include <cerrno>
