@@ -11,6 +11,8 @@
 namespace server {
 namespace {
 
+constexpr std::string_view tls_unique = "tls-unique";
+
 enum class Verdict { matches, differs };
 
 }  // namespace
@@ -26,6 +28,14 @@ ChannelBindings ChannelBindings::of(SSL* ssl, const TlsContext& context) {
   if (!context.server_end_point().empty()) {
     result.bindings.push_back(
         {std::string(xmpp::tls_server_end_point), context.server_end_point()});
+  }
+  // RFC 9266 leaves `tls-unique` without a meaning under TLS 1.3, but slixmpp 1.8 (Debian 12) binds
+  // with nothing else, and refuses to do without where -PLUS is offered. The client's Finished is
+  // as unique as an exporter here, where no session is ever resumed. Accepted, not advertised.
+  char finished[EVP_MAX_MD_SIZE];
+  const std::size_t size = SSL_get_peer_finished(ssl, finished, sizeof finished);
+  if (size > 0 && size <= sizeof finished) {
+    result.bindings.push_back({std::string(tls_unique), std::string(finished, size)});
   }
   return result;
 }
@@ -54,6 +64,7 @@ std::string SaslNegotiation::features() const {
   if (!bindings_.bindings.empty()) {
     xml += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
     for (const auto& binding : bindings_.bindings) {
+      if (binding.type == tls_unique) continue;
       xml += "<channel-binding type='" + binding.type + "'/>";
     }
     xml += "</sasl-channel-binding>";
