@@ -57,8 +57,8 @@ void Mesh::dial(Peer& peer) {
   const auto& address = peer.listed ? peer.listed : peer.seen;
   if (!address || drain_until_) return;
   if (!peer.listed && !peer.ref) return;  // Nobody wants it any more.
-  if (dials_ >= options_.handshakes_max)
-    return;  // K7: however many are listed; a tick tries again.
+  // hardening K7: however many are listed. A tick tries again.
+  if (dials_ >= options_.handshakes_max) return;
   ++dials_;
   peer.dialling = new_link(Role::dialler, peer.name);
   peer.dialling->dial(address->host, address->port);
@@ -73,8 +73,7 @@ boost::system::error_code Mesh::admit(const Link& link, const Hello& hello) {
   if (hello.id != peer.last_id) return {};
   if (peer.left) return Errc::stale_incarnation;
   if (!peer.link || peer.unreachable) return {};
-  // The same life twice: both have dialled at once, or it has lost the link and we have not
-  // noticed.
+  // The same life twice: both have dialled at once, or it has noticed a lost link before us.
   if (canonical(link, peer.name) || !canonical(*peer.link, peer.name)) return {};
   std::string stamp;
   put_number(monotonic_stamp(), stamp);
