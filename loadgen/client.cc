@@ -52,6 +52,7 @@ void Client::leave() {
   stage_ = Stage::leaving;
   // A last count both ways: then neither side has to guess what the other took.
   connection_.send("<presence type='unavailable'/>");
+  if (sm_on_) unacked_.push_back({.is_message = false});
   if (sm_on_) connection_.send("<r xmlns='urn:xmpp:sm:3'/>");
   close_stream();
   owner_.set_timer(*this, owner_.now() + goodbye_limit);

@@ -380,6 +380,12 @@ std::string verdict_sentence(const json::object& report) {
                " messages were delivered, " +
                (wrong == 0 ? "none lost, doubled, reordered or altered"
                            : whole(wrong) + " of them wrongly");
+    if (number(audit, "bounced") > 0) {
+      sentence += ", " + whole(number(audit, "bounced")) + " came back as errors";
+    }
+    if (number(audit, "unknown") > 0) {
+      sentence += ", " + whole(number(audit, "unknown")) + " died with their connection";
+    }
     const auto& delivery = object(object(report, "latency"), "delivery");
     sentence += "; p99 " + short_time(number(delivery, "p99_s")) + ".";
   } else {

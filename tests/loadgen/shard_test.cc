@@ -226,6 +226,8 @@ TEST(Shard, RaisesAndLowersItsSessionsWithoutLosingMessages) {
   EXPECT_EQ(counts.of(Fate::delivered), counts.sent);
   EXPECT_EQ(counts.of(Fate::bounced), 0U);
   EXPECT_FALSE(counts.wrong());
+  // Who leaves says goodbye: no stream was lost, and no count disagreed.
+  EXPECT_EQ(play.look().forced, 0U);
 }
 
 TEST(Shard, ChurnsPairsWithoutLosingMessages) {
