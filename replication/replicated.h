@@ -26,7 +26,9 @@ asio::awaitable<Result<void>> replicated(Table& table, Position position, Deadli
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
     table.when_replicated(position, deadline, [shared](boost::system::error_code error) {
       auto executor = asio::get_associated_executor(*shared);
-      asio::post(executor, [shared, error] { std::move (*shared)(Result<void>(error)); });
+      asio::post(executor, [shared, outcome = error ? Result<void>(error) : Result<void>()] {
+        std::move (*shared)(outcome);
+      });
     });
   };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<void>)>(

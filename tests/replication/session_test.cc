@@ -25,7 +25,12 @@ using Texts = Table<std::string, std::string>;
 
 struct End {
   explicit End(const std::string& name, const std::string& peer_name)
-      : node({.cluster = "test", .name = name, .incarnation = 1, .secret = "s"}, events),
+      : node({.cluster = "test",
+              .name = name,
+              .incarnation = 1,
+              .secret = "s",
+              .log_ring_bytes = 64 << 20},
+             events),
         texts(node, "texts"),
         peer(node.state().owners.intern({peer_name, 1}).value()) {
     node.state().owners.set_life(peer, Owners::Life::reachable);
@@ -117,15 +122,17 @@ TEST(Session, MergesSnapshotAndLogInOrderOfEachKey) {
     ASSERT_TRUE(pair.a.texts.put(std::to_string(i), std::to_string(++next)));
   }
   pair.link();
+  // Faster than the link takes them, so that copies overtake the log: of keys all over the shards,
+  // some copied by then and some not.
+  const std::string padding(40'000, ' ');
   int writes = 0;
   pair.talk([&] {
-    // Of keys all over the shards, some copied by now and some not.
-    for (int i = 0; i < 20 && writes < 20'000; ++i, ++writes) {
-      std::string key = std::to_string(writes * 7919 % 2000);
+    for (int i = 0; i < 2 && writes < 600; ++i, ++writes) {
+      std::string key = std::to_string(writes * 7919 % 200);
       if (writes % 5 == 4) {
         pair.a.texts.erase(key);
       } else {
-        pair.a.texts.put(key, std::to_string(++next)).value();
+        pair.a.texts.put(key, std::to_string(++next) + padding).value();
       }
     }
   });
