@@ -76,6 +76,12 @@ std::string address_table(const ClusterRecord& record, const std::string& comman
   }
   text +=
       "  elsewhere    " + command + name + " status | add | kill n2 | upgrade --to=next | down\n";
+  // `./meerkat cluster` has `./meerkat load` beside it; alone, the programs have their own names.
+  const auto script = command.rfind(" cluster");
+  const std::string load =
+      script == std::string::npos ? "meerkat-load" : command.substr(0, script) + " load";
+  text += "               " + load + " run chat --cluster" +
+          (record.name == "default" ? "" : "=" + record.name) + "\n";
   return text;
 }
 
