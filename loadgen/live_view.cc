@@ -222,7 +222,8 @@ void LiveView::on_ready(std::uint32_t) {
   for (ssize_t i = 0; i < size; ++i) {
     const char key = keys[static_cast<std::size_t>(i)];
     if (key == '?') help_ = !help_;
-    if (std::strchr("qp+-n", key) != nullptr) keys_.on_key(key);
+    // strchr finds the end of its own text as well.
+    if (key != '\0' && std::strchr("qp+-n", key) != nullptr) keys_.on_key(key);
   }
 }
 

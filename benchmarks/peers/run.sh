@@ -14,7 +14,7 @@ shift 2
 [ $# -gt 0 ] && shift
 
 folder=$(mktemp -d)
-port=${PEER_PORT:-25222}
+port=${PEER_PORT:-27222}
 pid=
 finish() {
   [ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
@@ -67,7 +67,8 @@ auth_password_format: scram
 auth_scram_hash: sha256
 registration_timeout: infinity
 listen:
-  - {port: $port, ip: "127.0.0.1", module: ejabberd_c2s, starttls_required: true, max_stanza_size: 262144}
+  - {port: $port, ip: "127.0.0.1", module: ejabberd_c2s, starttls_required: true,
+     max_stanza_size: 262144, shaper: none}
 modules:
   mod_register: {ip_access: all, access: all, registration_watchers: []}
   mod_roster: {}
@@ -75,21 +76,14 @@ modules:
   mod_ping: {}
   mod_offline: {}
   mod_stream_mgmt: {resend_on_timeout: false}
-acl: {all_users: {user_regexp: ""}}
-access_rules:
-  all: {allow: all}
-shaper: {}
 CONFIG
   mkdir "$folder/db" "$folder/logs"
   chmod -R a+rwX "$folder"
-  HOME=$folder ERL_EPMD_ADDRESS=127.0.0.1 ejabberd_start "$folder" >"$folder/out" 2>&1 &
+  # Its own code as a plain Erlang node, without distribution: nothing outside of the folder.
+  code=$(ls -d /usr/lib/*/ejabberd-*/ebin | head -n 1)
+  HOME=$folder EJABBERD_CONFIG_PATH=$folder/ejabberd.yml EJABBERD_LOG_PATH=$folder/logs/ejabberd.log \
+    erl -noinput -mnesia dir "\"$folder/db\"" -pa "$code" -s ejabberd >"$folder/out" 2>&1 &
   pid=$!
-}
-
-ejabberd_start() {
-  exec erl -noinput -sname "peer$$@localhost" -mnesia dir "\"$1/db\"" \
-    -ejabberd config "\"$1/ejabberd.yml\"" log_path "\"$1/logs/ejabberd.log\"" \
-    -pa /usr/lib/*/ejabberd-*/ebin -s ejabberd
 }
 
 "start_$server"
