@@ -1,6 +1,6 @@
 // What a table costs: writing, reading, memory, and the way to two peers over loopback.
 //
-//     bazel run --config=release //benchmarks/replication:table_benchmark
+//     bazel run //benchmarks/replication:table_benchmark
 
 #include <benchmark/benchmark.h>
 #include <malloc.h>
