@@ -13,8 +13,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
-#include <cstring>
 #include <exception>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -45,7 +45,7 @@ Result<std::shared_ptr<Child>> Child::start(asio::io_context& loop, const SpawnO
     const int error = errno;
     kill(key->pid, SIGKILL);  // Ours and not reaped yet, so the pid is still its own.
     waitpid(key->pid, nullptr, 0);
-    return Fault{std::string("cannot watch a process: ") + std::strerror(error),
+    return Fault{std::string("cannot watch a process: ") + std::generic_category().message(error),
                  "Linux 5.3 or newer is needed"};
   }
   const std::shared_ptr<Child> child(new Child(loop, *key, pidfd));

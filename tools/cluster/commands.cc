@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -37,8 +36,9 @@ int become(const Invocation& invocation, std::vector<std::string> arguments) {
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   execvp(pointers[0], pointers.data());
-  return finish(invocation,
-                reply_of({"cannot run " + arguments[0] + ": " + std::strerror(errno), ""}));
+  return finish(
+      invocation,
+      reply_of({"cannot run " + arguments[0] + ": " + std::generic_category().message(errno), ""}));
 }
 
 /// Ends one recorded process: SIGTERM, and SIGKILL if that is not enough.

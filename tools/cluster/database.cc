@@ -138,9 +138,11 @@ asio::awaitable<Result<void>> Database::start() {
                      " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;\n"
                      "DROP USER IF EXISTS ''@'localhost';\n";
   for (const char* host : {"localhost", "127.0.0.1"}) {
-    const std::string account = "'" + user + "'@'" + host + "'";
-    init += "CREATE OR REPLACE USER " + account + " IDENTIFIED BY '" + *password + "';\n";
-    init += "GRANT ALL ON " + schema + ".* TO " + account + ";\n";
+    std::string account = "'";
+    account.append(user).append("'@'").append(host).append("'");
+    init.append("CREATE OR REPLACE USER ").append(account);
+    init.append(" IDENTIFIED BY '").append(*password).append("';\n");
+    init.append("GRANT ALL ON ").append(schema).append(".* TO ").append(account).append(";\n");
   }
   const fs::path init_file = record_.folder / "secrets" / "init.sql";
   if (auto written = write_private_file(init_file, init); !written) co_return written.error();

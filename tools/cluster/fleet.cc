@@ -57,7 +57,8 @@ std::optional<Fault> port_taken(std::uint16_t port, const std::string& what,
   const std::string who = holder->pid == 0
                               ? "a process of another user"
                               : "pid " + std::to_string(holder->pid) + ": " + holder->command;
-  const unsigned other = ports.base >= 55000 ? 15000 : ports.base + 10000U;
+  // Below 32768, where the kernel takes clients' own ports from.
+  const unsigned other = ports.base == 25000 ? 15000 : 25000;
   return Fault{"port " + std::to_string(port) + " (" + what + ") is taken by " + who,
                "--port-base=" + std::to_string(other)};
 }

@@ -11,10 +11,10 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <system_error>
 
 namespace cluster {
 
@@ -73,7 +73,7 @@ int become(const SpawnOptions& options, char* const* arguments, char* const* env
   }
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
   execvpe(arguments[0], arguments, environment);
   return errno;
@@ -109,7 +109,8 @@ bool await_end(const ProcessKey& key, int milliseconds) {
 Result<ProcessKey> spawn(const SpawnOptions& options) {
   const std::string& program = options.arguments.at(0);
   const auto fault = [&](int error, const std::string& what) {
-    return Fault{"cannot run " + program + ": " + what + std::strerror(error), ""};
+    return Fault{"cannot run " + program + ": " + what + std::generic_category().message(error),
+                 ""};
   };
   const std::string source = options.input.empty() ? "/dev/null" : options.input.string();
   const int input = open(source.c_str(), O_RDONLY | O_CLOEXEC);
@@ -130,15 +131,23 @@ Result<ProcessKey> spawn(const SpawnOptions& options) {
 
   // Built before the fork: allocating between fork and exec is not safe everywhere.
   std::vector<char*> arguments;
+  arguments.reserve(options.arguments.size() + 1);
   for (const std::string& argument : options.arguments) {
     arguments.push_back(const_cast<char*>(argument.c_str()));
   }
   arguments.push_back(nullptr);
   std::vector<std::string> added;
-  for (const auto& [name, value] : options.environment) added.push_back(name + "=" + value);
+  added.reserve(options.environment.size());
+  for (const auto& [name, value] : options.environment) {
+    added.push_back(name);
+    added.back().append("=").append(value);
+  }
+  std::size_t inherited = 0;
+  while (environ[inherited] != nullptr) ++inherited;
   std::vector<char*> environment;
+  environment.reserve(added.size() + inherited + 1);
   for (std::string& entry : added) environment.push_back(entry.data());
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
+  environment.insert(environment.end(), environ, environ + inherited);
   environment.push_back(nullptr);
 
   const pid_t parent = getpid();

@@ -9,10 +9,10 @@
 #include <boost/json/value.hpp>
 #include <boost/json/value_to.hpp>
 #include <cerrno>
-#include <cstring>
 #include <exception>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 namespace cluster {
@@ -161,7 +161,8 @@ Result<ClusterRecord> cluster_from_json(const json::object& object) {
 Result<void> write_private_file(const fs::path& path, std::string_view text) {
   const std::string temporary = path.string() + ".new";
   const auto fault = [&](int error) {
-    return Fault{"cannot write " + path.string() + ": " + std::strerror(error), ""};
+    return Fault{"cannot write " + path.string() + ": " + std::generic_category().message(error),
+                 ""};
   };
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return fault(errno);
