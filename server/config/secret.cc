@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "xmpp/sasl/scram.h"
 
 namespace server {
 namespace {
@@ -91,12 +92,10 @@ boost::system::result<Secret, SecretFault> read_or_create_token(const std::strin
     return fault("cannot make " + path + ": " + std::strerror(errno),
                  "a folder that this user may write to");
   }
-  std::array<unsigned char, 16> random;
-  if (RAND_bytes(random.data(), random.size()) != 1) return fault("no random bytes", "");
   std::string token;
-  for (const unsigned char byte : random) {
+  for (const char byte : xmpp::random_bytes(16)) {
     constexpr std::string_view digits = "0123456789abcdef";
-    token += digits[byte >> 4];
+    token += digits[static_cast<unsigned char>(byte) >> 4];
     token += digits[byte & 15];
   }
   const std::string line = token + "\n";

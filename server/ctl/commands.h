@@ -52,7 +52,7 @@ class Commands {
     std::string node = "self";
     std::string rate{};      ///< Empty: as configured.
     std::string deadline{};  ///< Empty: as configured.
-    bool follows = true;   ///< Shows the phases until the node is gone.
+    bool follows = true;     ///< Shows the phases until the node is gone.
   };
   ExitCode drain(const Drain& drain);
 

@@ -1,29 +1,26 @@
 #include "server/stream/client_stream.h"
 
-#include <openssl/rand.h>
-
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
 #include <utility>
 
 #include "server/log/log.h"
 #include "xmpp/namespaces.h"
+#include "xmpp/sasl/scram.h"
 #include "xmpp/stanza_error.h"
 
 namespace server {
 namespace {
 
-constexpr int sasl_failures_max = 3;        // Hardening, Limits: tries a stream.
-constexpr std::size_t resource_bytes = 12;  // Of a resource that the server makes.
+constexpr int sasl_failures_max = 3;    // Hardening, Limits: tries a stream.
+constexpr std::size_t name_bytes = 16;  // 128 random bits: of a stream id, of a resource we make.
 constexpr auto idle_check_slack = std::chrono::seconds(1);
 
 std::string random_name() {
-  unsigned char bytes[resource_bytes];
-  if (RAND_bytes(bytes, sizeof bytes) != 1) std::terminate();  // No stream is safe without.
   static constexpr char digits[] = "0123456789abcdef";
   std::string name;
-  for (const unsigned char byte : bytes) {
-    name += digits[byte >> 4];
+  for (const char byte : xmpp::random_bytes(name_bytes)) {
+    name += digits[static_cast<unsigned char>(byte) >> 4];
     name += digits[byte & 15];
   }
   return name;

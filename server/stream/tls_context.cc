@@ -2,11 +2,13 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <cstring>
 #include <utility>
+
+#include "xmpp/sasl/scram.h"
 
 namespace server {
 namespace {
@@ -83,10 +85,9 @@ Made TlsContext::self_signed(const std::vector<std::string>& domains) {
   std::unique_ptr<X509, CertificateFree> certificate(X509_new());
   if (!key || !certificate) return openssl_reason();
 
+  // RFC 5280 §4.1.2.2: positive and unpredictable.
   std::uint64_t serial = 0;
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) != 1) {
-    return openssl_reason();
-  }
+  std::memcpy(&serial, xmpp::random_bytes(sizeof serial).data(), sizeof serial);
   X509_set_version(certificate.get(), X509_VERSION_3);
   ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate.get()), serial >> 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
