@@ -22,6 +22,7 @@ PACKAGES = {
     "libsqlite3-dev": struct(version = "3.40.1-2+deb12u2", sha256 = "afb550eb103e717000a2c7adae2e06e3eebd2952bf7d243ae2f1ca8594307563"),
     "libssl-dev": struct(version = "3.0.22-1~deb12u2", sha256 = "c5f948bf6cd6e8e6e8539364bed3280ff67bc2e058de484a1f6cce8d5afcc90e"),
     "libssl3": struct(version = "3.0.22-1~deb12u2", sha256 = "cb4784740daa9b3b0eaea2b444bbefa686794afbbf3d678d238c1fd9875f2efd"),
+    "libstrophe-dev": struct(version = "0.12.2-1", sha256 = "4245792302df12f2b638892cdd1ead1351e7414ad3f4edf258fbc3871d513d5d"),
     "libtinyxml2-9": struct(version = "9.0.0+dfsg-3.1", sha256 = "be0847074c825f8fc7ae3c72b66969c45e196893d1823af1ee8064e8ef9ef816"),
     "libtinyxml2-dev": struct(version = "9.0.0+dfsg-3.1", sha256 = "e8d283a364ba2fceef1799b6b447d4471b0c138d4df04eb9f4eb438e028fba55"),
     "libtomlplusplus-dev": struct(version = "3.3.0+ds-1", sha256 = "2779cce0001466dcf60eb6262ff68a888d49f9e30aee80c499d1d4f6f9f6e12e"),

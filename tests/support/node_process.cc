@@ -190,7 +190,12 @@ void NodeProcess::kill() {
   process_ = -1;
 }
 
-void NodeProcess::pause() { ::kill(process_, SIGSTOP); }
+void NodeProcess::pause() {
+  ::kill(process_, SIGSTOP);
+  int status = 0;
+  waitpid(process_, &status, WUNTRACED);  // Until its last thread has stopped.
+  if (!WIFSTOPPED(status)) throw failure("ended instead of pausing");
+}
 
 void NodeProcess::resume() { ::kill(process_, SIGCONT); }
 

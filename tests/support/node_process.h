@@ -52,7 +52,7 @@ class NodeProcess {
   void wait_until_ready();
 
   void kill();       ///< SIGKILL, and waits for the end.
-  void pause();      ///< SIGSTOP: its connections stay and nothing is answered.
+  void pause();      ///< SIGSTOP, done on return: its connections stay and nothing is answered.
   void resume();     ///< SIGCONT.
   void terminate();  ///< SIGTERM. Does not wait.
 

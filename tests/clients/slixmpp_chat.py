@@ -1,0 +1,114 @@
+"""Romeo on one node and Juliet on another, both by slixmpp: they log in over TLS, chat, and ask the
+server what a client asks. Ends with 0 if all of it went as RFC 6120 and 6121 and the XEPs say.
+
+Usage: slixmpp_chat.py PORT_OF_ROMEO PORT_OF_JULIET
+"""
+
+import asyncio
+import ssl
+import sys
+
+try:
+    import slixmpp
+except ImportError:
+    sys.exit("slixmpp is not there: install Debian's package python3-slixmpp")
+
+PATIENCE = 20  # Seconds for a step, on a machine that builds meanwhile.
+
+
+class Client(slixmpp.ClientXMPP):
+    def __init__(self, jid, password):
+        super().__init__(jid, password)
+        # The nodes of the tests make their own certificates.
+        self.ssl_context.check_hostname = False
+        self.ssl_context.verify_mode = ssl.CERT_NONE
+        self.messages = asyncio.Queue()
+        self.session = asyncio.get_event_loop().create_future()
+        for plugin in ("xep_0030", "xep_0092", "xep_0198", "xep_0199", "xep_0202"):
+            self.register_plugin(plugin)
+        self.add_event_handler("session_start", self.on_session)
+        self.add_event_handler("message", self.messages.put_nowait)
+        self.add_event_handler("failed_all_auth", self.on_refused)
+
+    def on_session(self, _):
+        self.send_presence()
+        if not self.session.done():
+            self.session.set_result(None)
+
+    def on_refused(self, _):
+        if not self.session.done():
+            self.session.set_exception(RuntimeError(f"{self.boundjid} cannot log in"))
+
+    async def next_message(self):
+        return await asyncio.wait_for(self.messages.get(), PATIENCE)
+
+
+def expect(condition, what):
+    if not condition:
+        sys.exit(f"FAILED: {what}")
+
+
+async def say(sender, to, body, receiver):
+    """What the receiver gets. A session that was bound a moment ago may not be known on the other
+    node yet: what comes back as an error is sent again."""
+    received = asyncio.ensure_future(receiver.next_message())
+    while True:
+        sender.send_message(to, body, mtype="chat")
+        returned = asyncio.ensure_future(sender.next_message())
+        await asyncio.wait({received, returned}, return_when=asyncio.FIRST_COMPLETED)
+        if received.done():
+            returned.cancel()
+            return received.result()
+        expect(returned.result()["type"] == "error", f"{sender.boundjid} got {returned.result()}")
+
+
+async def talk(romeo, juliet):
+    for client in (romeo, juliet):
+        mechanism = client["feature_mechanisms"].mech.name
+        expect(mechanism.startswith("SCRAM-SHA-"), f"the login was by {mechanism}")
+        expect(client.transport.get_extra_info("ssl_object"), "the stream is not encrypted")
+
+    body = "hello <&> \U0001F600"
+    message = await say(romeo, "juliet@localhost", body, juliet)
+    expect(message["body"] == body, f"Juliet got {message}")
+    expect(message["from"] == romeo.boundjid, f"it came from {message['from']}")
+    message = await say(juliet, message["from"], "good night", romeo)
+    expect(message["body"] == "good night", f"Romeo got {message}")
+
+    romeo.send_message("nobody@localhost", "is there anybody?", mtype="chat")
+    message = await romeo.next_message()
+    expect(message["type"] == "error", f"a message to nobody gave {message}")
+    condition = message["error"]["condition"]
+    expect(condition == "service-unavailable", f"a message to nobody gave {condition}")
+
+
+async def ask(romeo, juliet):
+    await romeo["xep_0199"].ping("localhost", timeout=PATIENCE)
+    # To a client on the other node, by its full JID, and back.
+    await romeo["xep_0199"].ping(juliet.boundjid, timeout=PATIENCE)
+    disco = await romeo["xep_0030"].get_info("localhost", timeout=PATIENCE)
+    identities = {identity[:2] for identity in disco["disco_info"]["identities"]}
+    expect(("server", "im") in identities, f"the server is {identities}")
+    for feature in ("urn:xmpp:ping", "jabber:iq:version", "http://jabber.org/protocol/disco#info"):
+        expect(feature in disco["disco_info"]["features"], f"no {feature} among the features")
+    version = await romeo["xep_0092"].get_version("localhost", timeout=PATIENCE)
+    expect(version["software_version"]["version"], "the server has no version")
+    time = await romeo["xep_0202"].get_entity_time("localhost", timeout=PATIENCE)
+    # Read raw: slixmpp 1.8 appends a second Z to the one that XEP-0202 §3 wants.
+    utc = time.xml.findtext("{urn:xmpp:time}time/{urn:xmpp:time}utc")
+    expect(utc and utc.endswith("Z"), f"the server's time is {utc}")
+
+
+async def main():
+    romeo = Client("romeo@localhost/orchard", "romeo")
+    juliet = Client("juliet@localhost/balcony", "juliet")
+    romeo.connect(("127.0.0.1", int(sys.argv[1])))
+    juliet.connect(("127.0.0.1", int(sys.argv[2])))
+    await asyncio.wait_for(asyncio.gather(romeo.session, juliet.session), PATIENCE)
+    await talk(romeo, juliet)
+    await ask(romeo, juliet)
+    await asyncio.wait_for(asyncio.gather(romeo.disconnect(), juliet.disconnect()), PATIENCE)
+    print("all went well")
+
+
+asyncio.get_event_loop().run_until_complete(main())
