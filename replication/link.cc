@@ -143,7 +143,7 @@ error_code Link::take(const Frame& frame, std::string& last_words) {
     last_words = std::move(step.send);
     return step.error;
   }
-  send(std::move(step.send));
+  send(step.send);
   if (step.proven) {
     peer_name_ = hello().id.name;
     host_.proven(shared_from_this());
@@ -151,7 +151,7 @@ error_code Link::take(const Frame& frame, std::string& last_words) {
   return {};
 }
 
-void Link::send(std::string bytes) {
+void Link::send(std::string_view bytes) {
   queued_ += bytes;
   pump();
 }

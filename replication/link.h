@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "replication/error.h"
@@ -91,7 +92,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void read();
   void on_read(boost::system::error_code error, std::size_t size);
   boost::system::error_code take(const Frame& frame, std::string& last_words);
-  void send(std::string bytes);
+  void send(std::string_view bytes);
   void write();
 
   asio::io_context& io_;

@@ -59,6 +59,7 @@ void Mesh::publish() {
 
 void Mesh::publish_now() {
   std::vector<PeerStatus> statuses;
+  statuses.reserve(peers_.size());
   for (const auto& [name, peer] : peers_) statuses.push_back(status_of(peer));
   statuses_.with([&](auto& published) { published.swap(statuses); });
   if (joined_ || !peers_set_) return;

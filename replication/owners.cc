@@ -4,7 +4,7 @@
 
 namespace replication {
 
-Owners::Owners(NodeId self, OutboxLimits limits)
+Owners::Owners(const NodeId& self, OutboxLimits limits)
     : limits_(limits), by_ref_(owners_max), life_(owners_max) {
   [[maybe_unused]] auto ref = intern(self);
   assert(ref.has_value() && *ref == self_ref);

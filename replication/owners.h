@@ -31,7 +31,7 @@ class Owners {
     std::uint64_t message_received = 0;  // Link thread: the last message from it that was taken.
   };
 
-  Owners(NodeId self, OutboxLimits limits);
+  Owners(const NodeId& self, OutboxLimits limits);
 
   /// The number of `id`, new if need be. Errors: too_many_nodes.
   Result<NodeRef> intern(const NodeId& id);

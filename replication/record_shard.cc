@@ -10,13 +10,13 @@ namespace replication {
 
 // The key's and the record's bytes lie behind it.
 struct RecordShard::Entry {
-  Entry* next;
-  std::uint32_t hash;
-  std::uint32_t record_size;
-  std::uint16_t group_size;
-  std::uint16_t member_size;
+  Entry* next = nullptr;
+  std::uint32_t hash = 0;
+  std::uint32_t record_size = 0;
+  std::uint16_t group_size = 0;
+  std::uint16_t member_size = 0;
   NodeRef owner;
-  std::uint16_t epoch;
+  std::uint16_t epoch = 0;
 
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }

@@ -57,7 +57,7 @@ Result<std::string> check_prepared(std::string part) {
 }
 
 Result<std::string> run_profile(const Stringprep_profile* profile, std::string_view part) {
-  std::array<char, 4 * raw_bytes_max> buffer;
+  std::array<char, 4 * raw_bytes_max> buffer;  // NOLINT(*-pro-type-member-init): written next.
   std::memcpy(buffer.data(), part.data(), part.size());
   buffer[part.size()] = '\0';
   // Code points unassigned in Unicode 3.2 are let through: emoji are among them.
@@ -121,8 +121,8 @@ Result<std::string> prepare_resource(std::string_view part) {
 
 /// An IPv6 address in brackets, in the one form of RFC 5952.
 Result<std::string> prepare_literal(std::string_view domain) {
-  in6_addr address;
-  std::array<char, INET6_ADDRSTRLEN> buffer;
+  in6_addr address{};
+  std::array<char, INET6_ADDRSTRLEN> buffer{};
   if (domain.size() < 4 || domain.back() != ']') {
     return Errc::jid_malformed;
   }
