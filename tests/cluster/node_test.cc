@@ -27,6 +27,7 @@ std::unique_ptr<NodeProcess> ready_node(std::vector<std::string> flags = {}) {
   node->start();
   node->wait_until_ready();
   node->add_user("juliet@localhost", "juliet");
+  node->add_user("romeo@localhost", "romeo");
   return node;
 }
 
@@ -112,6 +113,102 @@ TEST(Node, BouncesAMessageToNobody) {
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->type(), "error");
   EXPECT_EQ(answer->id(), "m1");
+}
+
+// RFC 6120 §8.1.2.1: the sender is who logged in, whatever the client writes.
+TEST(Node, StampsTheSendersJidAndEndsAStreamThatClaimsAnother) {
+  const auto node = ready_node();
+  auto juliet = XmppClient::login(node->c2s_port(), "juliet@localhost/balcony", "juliet");
+  auto romeo = XmppClient::login(node->c2s_port(), "romeo@localhost/orchard", "romeo");
+  romeo.send("<message to='juliet@localhost/balcony' id='m1'><body>hi</body></message>");
+  const auto message = juliet.receive_message();
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->from(), "romeo@localhost/orchard");
+  romeo.send("<message from='paris@localhost' to='juliet@localhost/balcony' id='m2'/>");
+  EXPECT_EQ(romeo.receive_stream_error(), "invalid-from");
+  EXPECT_FALSE(juliet.receive_message(100ms));
+}
+
+// XEP-0198 §4: the node knows what the client has not said that it got.
+TEST(Node, BouncesWhatALostConnectionHadNotAcknowledged) {
+  const auto node = ready_node();
+  auto juliet = XmppClient::login(node->c2s_port(), "juliet@localhost/balcony", "juliet");
+  {
+    auto romeo = XmppClient::login(node->c2s_port(), "romeo@localhost/orchard", "romeo");
+    romeo.send("<enable xmlns='urn:xmpp:sm:3'/>");
+    auto enabled = romeo.receive();
+    while (enabled && enabled->kind() == xmpp::Stanza::Kind::presence) enabled = romeo.receive();
+    ASSERT_TRUE(enabled && enabled->root().is("enabled", xmpp::ns::sm3));
+    juliet.send(
+        "<message to='romeo@localhost/orchard' type='chat' id='m1'><body>1</body></message>");
+    const auto first = romeo.receive_message();
+    ASSERT_TRUE(first);
+    romeo.send("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+    juliet.send(
+        "<message to='romeo@localhost/orchard' type='chat' id='m2'><body>2</body></message>");
+    const auto second = romeo.receive_message();
+    ASSERT_TRUE(second);
+  }
+  const auto bounced = juliet.receive_message();
+  ASSERT_TRUE(bounced);
+  EXPECT_EQ(bounced->type(), "error");
+  EXPECT_EQ(bounced->id(), "m2");
+  EXPECT_FALSE(juliet.receive_message(100ms));  // The first one was acknowledged.
+}
+
+// Hardening E2: memory is bounded, and the sender is told.
+TEST(Node, EndsASessionThatDoesNotReadAndBouncesWhatItDoesNotGet) {
+  const auto node = ready_node({"--limits-send-queue-bytes-max=64KiB"});
+  auto juliet = XmppClient::login(node->c2s_port(), "juliet@localhost/balcony", "juliet");
+  auto romeo = XmppClient::login(node->c2s_port(), "romeo@localhost/orchard", "romeo");
+  const std::string message = "<message to='romeo@localhost/orchard' type='chat' id='long'><body>" +
+                              std::string(100'000, 'x') + "</body></message>";
+  for (int sent = 0; sent < 300; ++sent) juliet.send(message);  // More than sockets hold.
+  const auto bounced = juliet.receive_message();
+  ASSERT_TRUE(bounced);
+  EXPECT_EQ(bounced->type(), "error");
+  EXPECT_TRUE(node->is_ready());
+}
+
+// RFC 6120 §7.6.2.1; hardening, Limits.
+TEST(Node, RefusesOneResourceTooMany) {
+  const auto node = ready_node({"--limits-resources-max=2"});
+  auto first = XmppClient::login(node->c2s_port(), "juliet@localhost/1", "juliet");
+  auto second = XmppClient::login(node->c2s_port(), "juliet@localhost/2", "juliet");
+  XmppClient third(node->c2s_port());
+  third.start_tls("localhost");
+  ASSERT_EQ(third.authenticate("juliet", "juliet"), "");
+  third.send("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+  const auto answer = third.receive();
+  ASSERT_TRUE(answer);
+  EXPECT_NE(answer->to_string().find("resource-constraint"), std::string::npos)
+      << answer->to_string();
+  // A place that is held already may be taken over.
+  EXPECT_EQ(third.bind("2"), "juliet@localhost/2");
+  EXPECT_EQ(second.receive_stream_error(), "conflict");
+}
+
+// Hardening P3
+TEST(Node, EndsAConnectionThatDoesNotLogInInTime) {
+  const auto node = ready_node({"--limits-login-timeout=200ms"});
+  XmppClient slow(node->c2s_port());
+  slow.start_tls("localhost");
+  EXPECT_EQ(slow.receive_stream_error(), "connection-timeout");
+}
+
+// XEP-0199: a client that vanished without a word is found out.
+TEST(Node, PingsASilentClientAndEndsItWhenItStaysSilent) {
+  const auto node = ready_node({"--c2s-ping-interval=200ms", "--c2s-ping-timeout=200ms"});
+  auto juliet = XmppClient::login(node->c2s_port(), "juliet@localhost/balcony", "juliet");
+  bool is_pinged = false;
+  while (const auto element = juliet.receive()) {
+    if (element->root().child("ping", xmpp::ns::ping)) is_pinged = true;
+    if (element->root().is("error", xmpp::ns::stream)) {
+      EXPECT_EQ(element->root().first_child().name(), "connection-timeout");
+    }
+  }
+  EXPECT_TRUE(is_pinged);
+  EXPECT_TRUE(juliet.is_closed());
 }
 
 TEST(Node, EndsItsStreamsWithSystemShutdownAndExitsWithZeroOnSigterm) {
