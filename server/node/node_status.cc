@@ -14,7 +14,8 @@ NodeReport ServerNode::report() const {
   report.state_since = static_cast<std::uint64_t>(state_since_.load());
   report.sessions = streams_.sessions.load();
   for (const auto& peer : cluster_.peers()) {
-    if (peer.state == replication::PeerState::gone && peer.id.incarnation == 0) continue;
+    // Gone for certain, and its sessions with it: the registry lists it until its lease ends.
+    if (peer.state == replication::PeerState::gone) continue;
     ++report.peers_known;
     if (peer.state == replication::PeerState::ready) ++report.peers_joined;
     report.backlog = std::max(report.backlog, peer.backlog_messages);
