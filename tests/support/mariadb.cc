@@ -99,9 +99,14 @@ MariaDb::MariaDb() : port_(free_port()) {
   std::string name = (std::filesystem::temp_directory_path() / "meerkat-mariadb-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) throw std::runtime_error(name + ": " + strerror(errno));
   folder_ = name;
-  std::vector<std::string> install = {"mariadb-install-db", "--no-defaults", "--skip-test-db",
+  // Of its own: sandboxes share /tmp but not process ids, which MariaDB names its files by.
+  std::filesystem::create_directory(folder_ / "tmp");
+  std::vector<std::string> install = {"mariadb-install-db",
+                                      "--no-defaults",
+                                      "--skip-test-db",
                                       "--auth-root-authentication-method=normal",
-                                      "--datadir=" + (folder_ / "data").string()};
+                                      "--datadir=" + (folder_ / "data").string(),
+                                      "--tmpdir=" + (folder_ / "tmp").string()};
   if (geteuid() == 0) install.emplace_back("--user=root");
   run(install, {});
   start();
@@ -121,7 +126,8 @@ void MariaDb::start() {
   const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
   std::vector<std::string> command = {
       "/usr/sbin/mariadbd", "--no-defaults", "--datadir=" + (folder_ / "data").string(),
-      "--socket=" + socket(), "--port=" + std::to_string(port_), "--bind-address=127.0.0.1",
+      "--tmpdir=" + (folder_ / "tmp").string(), "--socket=" + socket(),
+      "--port=" + std::to_string(port_), "--bind-address=127.0.0.1",
       "--pid-file=" + (folder_ / "pid").string(), "--skip-name-resolve", "--skip-log-bin",
       // A test's data need not survive the loss of power.
       "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0",
