@@ -89,6 +89,9 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
 ServerNode::~ServerNode() = default;
 
 std::optional<std::string> ServerNode::start() {
+  if (config_.listen.websocket) {
+    return "[listen] websocket: this release has no WebSocket yet; set it to \"off\"";
+  }
   set_state(State::starting);
   AdminServerOptions admin;
   admin.health = config_.listen.health;

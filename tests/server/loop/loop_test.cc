@@ -32,6 +32,7 @@ TEST(Loop, RunsWhatOneThreadPostsInOrderAndLosesNothing) {
   loop.start();
   std::vector<std::vector<int>> seen(senders);  // Touched by the loop alone.
   std::vector<std::thread> threads;
+  threads.reserve(senders);
   for (int sender = 0; sender < senders; ++sender) {
     threads.emplace_back([&loop, &seen, sender] {
       for (int number = 0; number < tasks; ++number) {
