@@ -60,7 +60,10 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
       directory_(cluster_.node()),
       router_(config.domains, directory_, cluster_.node()),
       modules_{options_.version, *users_, hashing_, config.registration.enabled},
-      streams_{config, *users_, hashing_, {directory_, router_, handlers_}, {}, {}, {}, {}, {}},
+      streams_{.config = config,
+               .users = *users_,
+               .hashing = hashing_,
+               .session = {directory_, router_, handlers_}},
       second_(control) {
   streams_.tls.store(options_.tls);
   streams_.fake_salt_secret = fake_salt_secret(options_);

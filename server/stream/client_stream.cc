@@ -1,6 +1,8 @@
 #include "server/stream/client_stream.h"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <utility>
 
@@ -277,6 +279,14 @@ void ClientStream::on_sasl(const xmpp::Stanza& element) {
 
 asio::awaitable<void> ClientStream::run_sasl(std::shared_ptr<SaslNegotiation> sasl, SaslStep step) {
   auto self = shared_from_this();
+  if (step.kind == SaslStep::Kind::auth) {
+    const auto wait = services_.login_pacer.reserve(std::chrono::steady_clock::now());
+    if (wait.count() > 0) {
+      asio::steady_timer timer(home_.loop.context(), wait);
+      co_await timer.async_wait(asio::use_awaitable);
+      if (phase_ != Phase::checking) co_return;  // The client has gone, or its time was up.
+    }
+  }
   SaslOutcome outcome = co_await sasl->take(std::move(step));
   if (phase_ == Phase::checking) on_sasl_outcome(std::move(outcome));
 }

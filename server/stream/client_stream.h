@@ -13,6 +13,7 @@
 #include "server/storage/blocking_pool.h"
 #include "server/storage/user_store.h"
 #include "server/stream/connection.h"
+#include "server/stream/login_pacer.h"
 #include "server/stream/sasl_negotiation.h"
 #include "server/stream/tls_context.h"
 #include "xmpp/stream_parser.h"
@@ -27,10 +28,13 @@ struct StreamServices {
   SessionServices session;
 
   /// The certificate in use: replaced as a whole on reload.
-  std::atomic<std::shared_ptr<const TlsContext>> tls;
+  std::atomic<std::shared_ptr<const TlsContext>> tls = nullptr;
 
   /// For salts of accounts that do not exist; the same on all nodes (hardening P14).
-  std::string fake_salt_secret;
+  std::string fake_salt_secret = {};
+
+  /// Above `[limits] login_rate` logins wait.
+  LoginPacer login_pacer{config.limits.login_rate.per_second};
 
   /// Whether new sessions are taken: false while cordoned, draining, or before the node has joined.
   std::atomic<bool> accepts_sessions = true;
@@ -41,7 +45,7 @@ struct StreamServices {
   /// Registration before login (XEP-0077), if it is on: answers an IQ from outside any account.
   std::function<void(const xmpp::Stanza& iq, std::string domain,
                      std::function<void(const xmpp::Stanza&)> reply, asio::any_io_executor home)>
-      register_account;
+      register_account = nullptr;
 };
 
 /// A client's XML stream, from accept to close: negotiation by RFC 6120, then a Session.
