@@ -108,7 +108,7 @@ void Mesh::proven(const LinkPtr& link) {
   peer.tried = true;
   peer.ready = false;
   peer.refused = false;
-  peer.lagging = false;
+  // `lagging` outlives a link: watch_lag() tells Events when this life has caught up.
   peer.unreachable = false;
   peer.last_error = {};
   peer.backoff = options_.backoff_min;
