@@ -108,7 +108,8 @@ void Mesh::proven(const LinkPtr& link) {
   peer.tried = true;
   peer.ready = false;
   peer.refused = false;
-  // `lagging` outlives a link: watch_lag() tells Events when this life has caught up.
+  // A new link starts afresh, and whoever was told that the last one lags is told so.
+  if (std::exchange(peer.lagging, false)) node_.events.lagging(hello.id, false);
   peer.unreachable = false;
   peer.last_error = {};
   peer.backoff = options_.backoff_min;
