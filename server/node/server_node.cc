@@ -201,7 +201,6 @@ std::string ServerNode::state_name() const {
 void ServerNode::terminate() {
   asio::post(control_, [this] {
     if (drain_) return drain_->hurry();
-    is_exiting_on_drain_ = true;
     start_drain({});
   });
 }

@@ -99,7 +99,6 @@ class ServerNode final : public NodeControl {
   void start_drain(const DrainOptions& options);
   void on_drained(std::uint64_t left);
   void end_sessions(std::uint64_t count);
-  std::uint64_t open_streams() const;
   std::optional<xmpp::Jid> account(const std::string& text) const;
   void run(asio::awaitable<ControlResult<void>> work, ControlDone<void> done);
 
@@ -123,9 +122,7 @@ class ServerNode final : public NodeControl {
   asio::steady_timer second_;
   std::atomic<State> state_{State::starting};
   std::atomic<std::int64_t> state_since_{0};
-  std::atomic<std::uint64_t> open_streams_{0};
   mutable std::mutex drain_mutex_;
-  bool is_exiting_on_drain_ = true;
   Exit exit_ = Exit::clean;
 };
 
