@@ -2,6 +2,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <limits>
 #include <utility>
 
 namespace server {
@@ -16,21 +17,31 @@ Loop::Loop(std::size_t index)
 
 Loop::~Loop() { stop(); }
 
-void Loop::post(Task task) {
+void Loop::post(Task task) { enter(task, 0, std::numeric_limits<std::size_t>::max()); }
+
+bool Loop::offer(Task task, std::size_t bytes) {
+  return enter(task, bytes + sizeof task, mailbox_bytes_max);
+}
+
+bool Loop::enter(Task& task, std::size_t bytes, std::size_t bytes_max) {
   bool wake = false;
   {
     std::lock_guard lock(mailbox_mutex_);
+    if (mailbox_bytes_ >= bytes_max) return false;
     wake = mailbox_.empty();
     mailbox_.push_back(std::move(task));
+    mailbox_bytes_ += bytes;
   }
   // Whoever finds the mailbox empty rings; the others' tasks ride along.
   if (wake) asio::post(context_, [this] { drain_mailbox(); });
+  return true;
 }
 
 void Loop::drain_mailbox() {
   {
     std::lock_guard lock(mailbox_mutex_);
     batch_.swap(mailbox_);
+    mailbox_bytes_ = 0;
   }
   for (Task& task : batch_) task();
   batch_.clear();

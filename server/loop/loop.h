@@ -19,8 +19,8 @@ namespace asio = boost::asio;
 
 /// One event loop: an `io_context` run by one thread, the home of the sessions that it accepted.
 ///
-/// Code on a loop never overlaps with itself, so what lives on it needs no locks. Loops talk
-/// through `post()`, whose tasks are taken in batches: many senders cost the loop one wake-up.
+/// Code on a loop never overlaps with itself, so what lives on it needs no locks. Others reach it
+/// through its mailbox, whose tasks are taken in batches: many senders cost the loop one wake-up.
 ///
 /// Threads: everything belongs to the loop's own thread unless marked [any loop].
 class Loop {
@@ -44,8 +44,13 @@ class Loop {
   asio::io_context& context() { return context_; }
   std::size_t index() const { return index_; }
 
-  /// [any loop] Runs `task` on this loop, after those posted before it.
+  /// [any loop] Runs `task` on this loop, after those that came before it. For what the node itself
+  /// has to do, of which there is never more than one a session or a second.
   void post(Task task);
+
+  /// [any loop] The same for what others send: refused, with nothing done, while the mailbox holds
+  /// `mailbox_bytes_max`. `bytes` is about what the task keeps in memory beside itself.
+  [[nodiscard]] bool offer(Task task, std::size_t bytes);
 
   /// Calls `object.flush()` once at the end of this turn, so that all that a turn produced for one
   /// connection leaves in one write. The object must not be destroyed before: it is kept by
@@ -76,8 +81,12 @@ class Loop {
 
   static constexpr auto tick_interval = std::chrono::milliseconds(250);
 
+  /// Some seconds of a full loop's work: who finds that much waiting is better told now.
+  static constexpr std::size_t mailbox_bytes_max = 16 << 20;
+
  private:
   void arm_tick();
+  bool enter(Task& task, std::size_t bytes, std::size_t bytes_max);
   void drain_mailbox();
   void flush_all();
 
@@ -91,7 +100,8 @@ class Loop {
   std::unique_ptr<std::array<char, 65536>> read_buffer_;
 
   std::mutex mailbox_mutex_;
-  std::vector<Task> mailbox_;
+  std::vector<Task> mailbox_;      // Under mailbox_mutex_, …
+  std::size_t mailbox_bytes_ = 0;  // … this too.
   std::vector<Task> batch_;
 
   std::vector<std::shared_ptr<Flushable>> dirty_;

@@ -80,6 +80,7 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
     listeners_.push_back(std::make_unique<ClientListener>(*loops_.back(), streams_));
     metrics_.add_loop(loops_.back()->counters);
   }
+  metrics_.add_loop(router_.link_counters());
   router_.set_loops(loops_);
   directory_.on_displaced([this](const SessionAddress& address) { router_.displace(address); });
   cluster_.node().on_message(

@@ -12,6 +12,18 @@ namespace {
 // A stanza that found its session gone so often meets a storm of reconnects: its sender is told.
 constexpr std::uint8_t reroutes_max = 3;
 
+/// Whether nobody is told when it cannot be delivered (RFC 6121 §8.5.2.2).
+bool expects_no_error(const RoutedStanza& stanza) {
+  return stanza.kind == xmpp::Stanza::Kind::presence || stanza.is_error() ||
+         stanza.type == "result" ||
+         (stanza.kind == xmpp::Stanza::Kind::message && stanza.type == "headline");
+}
+
+/// What a stanza in a mailbox keeps: near enough for a bound.
+std::size_t memory_of(const RoutedStanza& stanza) {
+  return sizeof stanza + stanza.from.str().size() + stanza.to.str().size() + stanza.xml->size();
+}
+
 }  // namespace
 
 SessionId LoopSessions::add(Recipient* session) {
@@ -51,13 +63,9 @@ bool Router::serves(std::string_view domain) const {
   return std::find(domains_.begin(), domains_.end(), domain) != domains_.end();
 }
 
-void Router::run_on(std::size_t loop, Loop::Task task) {
-  (*loops_)[loop % loops_->size()]->loop.post(std::move(task));
-}
-
 void Router::displace(const SessionAddress& address) {
-  run_on(address.loop, [this, address] {
-    RoutedLoop& home = *(*loops_)[address.loop % loops_->size()];
+  RoutedLoop& home = loop_at(address.loop);
+  home.loop.post([&home, address] {
     if (Recipient* session = home.sessions.find(address.session)) session->displace();
   });
 }
@@ -110,15 +118,10 @@ void Router::route_to_account(RoutedStanza stanza, RoutedLoop* here) {
 }
 
 void Router::no_recipient(const RoutedStanza& stanza, RoutedLoop* here) {
-  if (here != nullptr) {
-    here->counters.route_duration[static_cast<std::size_t>(RouteScope::offline)].observe(
-        std::chrono::duration<double>(0));
-  }
-  const bool is_ignored = stanza.kind == xmpp::Stanza::Kind::presence || stanza.is_error() ||
-                          stanza.type == "result" ||
-                          (stanza.kind == xmpp::Stanza::Kind::message && stanza.type == "headline");
-  if (is_ignored) {
-    if (here != nullptr) here->counters.stanzas_dropped.add("no-recipient");
+  counters(here).route_duration[static_cast<std::size_t>(RouteScope::offline)].observe(
+      std::chrono::duration<double>(0));
+  if (expects_no_error(stanza)) {
+    counters(here).stanzas_dropped.add("no-recipient");
     return;
   }
   // RFC 6121 §8.5.2.2.1: without an offline store the sender is told. An account that does not
@@ -137,11 +140,15 @@ void Router::deliver(const SessionAddress& address, RoutedStanza stanza, RoutedL
     if (session == nullptr || !session->deliver(stanza)) undeliverable(std::move(stanza), here);
     return;
   }
-  run_on(address.loop, [this, address, stanza = std::move(stanza)]() mutable {
-    RoutedLoop* home = (*loops_)[address.loop % loops_->size()].get();
-    Recipient* session = home->sessions.find(address.session);
-    if (session == nullptr || !session->deliver(stanza)) undeliverable(std::move(stanza), home);
-  });
+  RoutedLoop& home = loop_at(address.loop);
+  auto shared = std::make_shared<RoutedStanza>(std::move(stanza));
+  const bool taken = home.loop.offer(
+      [this, &home, address, shared] {
+        Recipient* session = home.sessions.find(address.session);
+        if (session == nullptr || !session->deliver(*shared)) undeliverable(*shared, &home);
+      },
+      memory_of(*shared));
+  if (!taken) mailbox_full(*shared, here);
 }
 
 void Router::undeliverable(RoutedStanza stanza, RoutedLoop* here) {
@@ -149,23 +156,32 @@ void Router::undeliverable(RoutedStanza stanza, RoutedLoop* here) {
     return bounce(stanza, xmpp::StanzaErrorCondition::recipient_unavailable, here);
   }
   // Through a mailbox: the caller may be in the middle of ending the session that refused.
-  const std::size_t loop = here != nullptr ? here->loop.index() : 0;
-  run_on(loop, [this, loop, stanza = std::move(stanza)]() mutable {
-    route(std::move(stanza), (*loops_)[loop].get());
-  });
+  RoutedLoop& next = here != nullptr ? *here : loop_at(0);
+  auto shared = std::make_shared<RoutedStanza>(std::move(stanza));
+  const bool taken =
+      next.loop.offer([this, &next, shared] { route(*shared, &next); }, memory_of(*shared));
+  if (!taken) mailbox_full(*shared, here);
+}
+
+void Router::mailbox_full(const RoutedStanza& stanza, RoutedLoop* here) {
+  if (expects_no_error(stanza)) {
+    counters(here).stanzas_dropped.add("mailbox-full");
+    return;
+  }
+  bounce(stanza, xmpp::StanzaErrorCondition::resource_constraint, here);
 }
 
 void Router::bounce(const RoutedStanza& stanza, xmpp::StanzaErrorCondition condition,
                     RoutedLoop* here) {
   auto parsed = xmpp::Stanza::parse(*stanza.xml);
   if (!parsed || !parsed->may_be_answered_with_error()) return;
-  if (here != nullptr) here->counters.stanzas_bounced.add(xmpp::name(condition));
+  counters(here).stanzas_bounced.add(xmpp::name(condition));
   xmpp::Stanza reply = parsed->error_reply(condition);
   RoutedStanza answer = routed(reply, stanza.to, stanza.from);
   if (const auto entry = directory_.find(answer.to)) {
     deliver(entry->address, std::move(answer), here);
-  } else if (here != nullptr) {
-    here->counters.stanzas_dropped.add("no-recipient");
+  } else {
+    counters(here).stanzas_dropped.add("no-recipient");
   }
 }
 
@@ -173,7 +189,7 @@ void Router::on_arrival(std::string_view payload) {
   auto arrival = decode_arrival(payload);
   // Hardening K6: what a peer sends is held to the rules of a client's stream.
   if (!arrival || !xmpp::Stanza::parse(*arrival->stanza.xml)) {
-    invalid_arrivals_.fetch_add(1);
+    link_counters_.stanzas_dropped.add("invalid-from-peer");
     return;
   }
   deliver({replication::self_ref, arrival->loop, arrival->session}, std::move(arrival->stanza),

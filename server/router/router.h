@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -60,7 +59,10 @@ struct RoutedLoop {
 /// Takes each stanza to the sessions that RFC 6121 §8.5 says should have it, on this loop, on
 /// another or on another node; and when there is none, answers as it says. Only reads local memory.
 ///
-/// Threads: [any loop]; `here` is the loop that calls, or null on a thread that is none.
+/// A loop's mailbox that is full refuses stanzas: the sender gets `resource-constraint`; what
+/// expects no error, like an answer or presence, is dropped and counted.
+///
+/// Threads: [any loop]; `here` is the loop that calls, or null on the link thread.
 class Router {
  public:
   Router(std::vector<std::string> domains, SessionDirectory& directory, replication::Node& node);
@@ -92,20 +94,24 @@ class Router {
   /// Messages given back because their node is gone, on the link thread.
   void on_undelivered(std::string_view payload);
 
-  /// Arrivals dropped because they were not stanzas.
-  std::uint64_t invalid_arrivals() const { return invalid_arrivals_.load(); }
+  /// What happened on the link thread, which is no loop but has its own counts.
+  const LoopCounters& link_counters() const { return link_counters_; }
 
  private:
   void route_to_account(RoutedStanza stanza, RoutedLoop* here);
   void route_to_session(RoutedStanza stanza, RoutedLoop* here);
   void no_recipient(const RoutedStanza& stanza, RoutedLoop* here);
-  void run_on(std::size_t loop, Loop::Task task);
+  void mailbox_full(const RoutedStanza& stanza, RoutedLoop* here);
+  RoutedLoop& loop_at(std::size_t index) const { return *(*loops_)[index % loops_->size()]; }
+  LoopCounters& counters(RoutedLoop* here) {
+    return here != nullptr ? here->counters : link_counters_;
+  }
 
   std::vector<std::string> domains_;
   SessionDirectory& directory_;
   replication::Node& node_;
   std::vector<std::unique_ptr<RoutedLoop>>* loops_ = nullptr;
-  std::atomic<std::uint64_t> invalid_arrivals_ = 0;
+  LoopCounters link_counters_;
 };
 
 }  // namespace server

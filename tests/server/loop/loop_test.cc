@@ -52,6 +52,23 @@ TEST(Loop, RunsWhatOneThreadPostsInOrderAndLosesNothing) {
   }
 }
 
+// Hardening E1: what others send is refused when too much waits; the node's own tasks are not.
+TEST(Loop, RefusesWhatOthersOfferWhileItsMailboxIsFull) {
+  Loop loop(0);  // Not started: nothing is taken out.
+  int ran = 0;
+  constexpr std::size_t bytes = Loop::mailbox_bytes_max / 8;
+  int taken = 0;
+  while (loop.offer([&ran] { ++ran; }, bytes)) ASSERT_LE(++taken, 8);
+  EXPECT_GE(taken, 7);
+  loop.post([&ran] { ++ran; });
+  EXPECT_FALSE(loop.offer([&ran] { ++ran; }, 0));
+  loop.context().poll();
+  EXPECT_EQ(ran, taken + 1);
+  EXPECT_TRUE(loop.offer([&ran] { ++ran; }, bytes));
+  loop.context().poll();
+  EXPECT_EQ(ran, taken + 2);
+}
+
 TEST(Loop, RunsATaskThatATaskPosts) {
   Loop loop(0);
   loop.start();

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
 #include <list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -91,6 +94,19 @@ class RouterTest : public testing::Test {
     router_.route(stanza(kind, type, to), &here());
     here().loop.context().poll();  // What was posted to the loop, until it is quiet.
   }
+
+  static std::uint64_t dropped(const LoopCounters& counters, std::string_view reason) {
+    const auto at = std::find(drop_reasons.begin(), drop_reasons.end(), reason);
+    return counters.stanzas_dropped.value(
+        static_cast<std::size_t>(std::distance(drop_reasons.begin(), at)));
+  }
+
+  /// Puts as much into the loop's mailbox as it holds.
+  void fill_mailbox() {
+    while (here().loop.offer([] {}, Loop::mailbox_bytes_max / 4)) {
+    }
+  }
+
   void message(const std::string& type, const std::string& to) {
     route(xmpp::Stanza::Kind::message, type, to);
   }
@@ -200,6 +216,34 @@ TEST_F(RouterTest, DisplacesTheOlderSessionAndKeepsTheNewerWhenTheOlderLeaves) {
   EXPECT_EQ(newer.got, Notes{"chat"});
 }
 
+// Hardening E1: a mailbox is bounded, and the sender of what it refuses is told.
+TEST_F(RouterTest, TellsTheSenderWhenTheMailboxOfALoopIsFull) {
+  NotingSession& romeo = available("romeo@localhost/orchard");
+  const auto entry = directory_.find(jid("romeo@localhost/orchard"));
+  ASSERT_TRUE(entry);
+  // An ending session sends what it gets through the mailbox, to be routed anew.
+  romeo.is_ending = true;
+  fill_mailbox();
+  route(xmpp::Stanza::Kind::message, "chat", "romeo@localhost/orchard");
+  EXPECT_EQ(juliet_.got, Notes{"resource-constraint"});
+
+  // Presence is not answered, and neither is what another node sent, which a loop must take.
+  fill_mailbox();
+  route(xmpp::Stanza::Kind::presence, "", "romeo@localhost/orchard");
+  EXPECT_EQ(dropped(here().counters, "mailbox-full"), 1U);
+  fill_mailbox();
+  const RoutedStanza answer = stanza(xmpp::Stanza::Kind::iq, "result", "romeo@localhost/orchard");
+  router_.on_arrival(encode(answer, entry->address.loop, entry->address.session));
+  here().loop.context().poll();
+  EXPECT_EQ(dropped(router_.link_counters(), "mailbox-full"), 1U);
+  EXPECT_EQ(juliet_.got, Notes{"resource-constraint"});
+
+  // It recovers by itself.
+  romeo.is_ending = false;
+  message("chat", "romeo@localhost/orchard");
+  EXPECT_EQ(romeo.got, Notes{"chat"});
+}
+
 TEST_F(RouterTest, FindsNoNewSessionByAnOldId) {
   NotingSession older, newer;
   const SessionId old_id = here().sessions.add(&older);
@@ -220,7 +264,7 @@ TEST_F(RouterTest, TakesFromAPeerWhatItSentAndNothingThatIsCutShort) {
   }
   here().loop.context().poll();
   EXPECT_EQ(romeo.got, Notes{});
-  EXPECT_EQ(router_.invalid_arrivals(), payload.size());
+  EXPECT_EQ(dropped(router_.link_counters(), "invalid-from-peer"), payload.size());
 
   router_.on_arrival(payload);
   here().loop.context().poll();
