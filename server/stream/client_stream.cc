@@ -5,28 +5,17 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <utility>
+#include <variant>
 
 #include "server/log/log.h"
+#include "server/stream/resource_grant.h"
 #include "xmpp/namespaces.h"
-#include "xmpp/sasl/scram.h"
 #include "xmpp/stanza_error.h"
 
 namespace server {
 namespace {
 
-constexpr int sasl_failures_max = 3;    // Hardening, Limits: tries a stream.
-constexpr std::size_t name_bytes = 16;  // 128 random bits: of a stream id, of a resource we make.
-constexpr auto idle_check_slack = std::chrono::seconds(1);
-
-std::string random_name() {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string name;
-  for (const char byte : xmpp::random_bytes(name_bytes)) {
-    name += digits[static_cast<unsigned char>(byte) >> 4];
-    name += digits[byte & 15];
-  }
-  return name;
-}
+constexpr int sasl_failures_max = 3;  // Hardening, Limits: tries a stream.
 
 xmpp::StreamLimits login_limits(const Config& config) {
   xmpp::StreamLimits limits = xmpp::StreamLimits::before_login();
@@ -49,7 +38,7 @@ ClientStream::ClientStream(RoutedLoop& home, StreamServices& services, asio::ip:
       connection_(std::make_shared<Connection>(home.loop, std::move(socket), *this, home.counters)),
       ended_(std::move(ended)),
       accepted_at_(std::chrono::steady_clock::now()),
-      last_heard_(home.loop.now()),
+      idle_(home.loop.now()),
       is_direct_tls_(transport == Transport::direct_tls) {
   parser_.set_limits(login_limits(services_.config));
   deadline_ = accepted_at_ + (is_direct_tls_ ? services_.config.limits.tls_handshake_timeout
@@ -85,8 +74,7 @@ bool ClientStream::write(std::shared_ptr<const std::string> bytes) {
 
 void ClientStream::on_bytes(std::string_view bytes) {
   auto self = shared_from_this();
-  last_heard_ = home_.loop.now();
-  is_pinged_ = false;
+  idle_.heard(home_.loop.now());
   while (phase_ != Phase::ended) {
     if (phase_ == Phase::tls_handshake) {
       // Hardening P6: what was sent before <proceed/> must never be taken for TLS-protected.
@@ -95,7 +83,7 @@ void ClientStream::on_bytes(std::string_view bytes) {
     }
     if (phase_ == Phase::checking) {
       // RFC 6120 §6.4: the client has to wait for the outcome of its step.
-      if (!bytes.empty()) fail(xmpp::StreamErrorCondition::policy_violation);
+      if (!bytes.empty()) close(xmpp::StreamErrorCondition::policy_violation);
       return;
     }
     switch (parser_.next(bytes)) {
@@ -125,118 +113,76 @@ void ClientStream::on_bytes(std::string_view bytes) {
 
 void ClientStream::send_header() {
   header_sent_ = true;
-  std::string xml =
-      "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
-      "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en' id='";
-  xml += random_name();
-  xml += '\'';
-  if (!domain_.empty()) xml += " from='" + xmpp::escape_attr(domain_) + "'";
-  xml += '>';
-  send(std::move(xml));
+  send(header_xml(domain_));
 }
 
 void ClientStream::on_stream_header() {
-  const xmpp::StreamHeader& header = parser_.header();
   header_sent_ = false;
-  if (phase_ == Phase::bound) return fail(xmpp::StreamErrorCondition::policy_violation);
-  if (header.default_ns != xmpp::ns::client) {
-    return fail(xmpp::StreamErrorCondition::invalid_namespace);
-  }
-  if (header.version != "1.0" && !header.version.starts_with("1.")) {
-    return fail(xmpp::StreamErrorCondition::unsupported_version);
-  }
-  if (header.to.empty()) return fail(xmpp::StreamErrorCondition::improper_addressing);
-  const auto to = xmpp::Jid::parse(header.to);
-  if (!to || to->has_local() || to->is_full() || !services_.session.router.serves(to->domain())) {
-    return fail(xmpp::StreamErrorCondition::host_unknown);
-  }
-  // Hardening P9: a stream belongs to one host for all its life.
-  if (!domain_.empty() && domain_ != to->domain()) {
-    return fail(xmpp::StreamErrorCondition::not_authorized);
-  }
-  domain_ = std::string(to->domain());
+  if (phase_ == Phase::bound) return close(xmpp::StreamErrorCondition::policy_violation);
+  auto domain = opened_domain(parser_.header(), domain_, [this](std::string_view asked) {
+    return services_.session.router.serves(asked);
+  });
+  if (!domain) return close(domain.error());
+  domain_ = *std::move(domain);
   send_header();
-  if (!local_.empty()) {
-    phase_ = Phase::binding;
-  } else if (!connection_->is_tls() && services_.config.c2s.tls_required) {
-    phase_ = Phase::before_tls;
-  } else {
-    phase_ = Phase::authenticating;
-  }
-  send_features();
+  send(features_xml(local_.empty() ? offer_login() : offer_session()));
 }
 
-void ClientStream::send_features() {
-  std::string xml = "<stream:features>";
-  if (phase_ == Phase::binding) {
-    xml +=
-        "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
-        "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>"
-        "<sm xmlns='urn:xmpp:sm:3'><optional/></sm>";
-  } else {
-    if (!connection_->is_tls()) {
-      xml += "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>";
-      if (services_.config.c2s.tls_required) xml += "<required/>";
-      xml += "</starttls>";
-    }
-    if (phase_ == Phase::authenticating) {
-      if (!sasl_) {
-        sasl_ = std::make_shared<SaslNegotiation>(
-            services_.config.c2s.mechanisms, domain_, services_.users, services_.hashing,
-            services_.fake_salt_secret,
-            ChannelBindings::of(connection_->ssl(), *services_.tls.load()));
-      }
-      xml += sasl_->features();
-      if (services_.register_account) {
-        xml += "<register xmlns='http://jabber.org/features/iq-register'/>";
-      }
-    }
+Features ClientStream::offer_session() {
+  phase_ = Phase::binding;
+  return {.bind = true};
+}
+
+Features ClientStream::offer_login() {
+  using Starttls = Features::Starttls;
+  const bool is_tls = connection_->is_tls();
+  if (!is_tls && services_.config.c2s.tls_required) {
+    phase_ = Phase::before_tls;
+    return {.starttls = Starttls::required};
   }
-  xml += "</stream:features>";
-  send(std::move(xml));
+  phase_ = Phase::authenticating;
+  if (!sasl_) {
+    sasl_ = std::make_shared<SaslNegotiation>(
+        services_.config.c2s.mechanisms, domain_, services_.users, services_.hashing,
+        services_.fake_salt_secret, ChannelBindings::of(connection_->ssl(), *services_.tls.load()));
+  }
+  return {.starttls = is_tls ? Starttls::no : Starttls::optional,
+          .sasl = sasl_->features(),
+          .registration = services_.register_account != nullptr};
 }
 
 void ClientStream::on_element(std::string_view bytes) {
-  if (phase_ == Phase::closing) {
-    // The last acknowledgements of a client that was told to go: what they cover has arrived.
-    auto element = xmpp::Stanza::parse(bytes);
-    if (element && session_ && element->root().ns() == xmpp::ns::sm3 &&
-        element->root().name() == "a") {
-      session_->on_management(element->root());
-    }
-    return;
-  }
   auto parsed = xmpp::Stanza::parse(bytes);
-  if (!parsed) return fail(xmpp::StreamErrorCondition::not_well_formed);
+  if (!parsed) return close(xmpp::StreamErrorCondition::not_well_formed);
   xmpp::Stanza element = *std::move(parsed);
-  const std::string_view ns = element.root().ns();
-  switch (phase_) {
-    case Phase::before_tls:
-      if (ns == xmpp::ns::tls && element.root().name() == "starttls") return on_starttls();
-      if (ns == xmpp::ns::sasl) {
-        // RFC 6120 §6.5.4: a login in clear is refused without looking at it.
-        count_login("encryption-required");
-        return send(
-            "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><encryption-required/></failure>");
-      }
-      if (ns == xmpp::ns::client) return fail(xmpp::StreamErrorCondition::not_authorized);
-      return fail(xmpp::StreamErrorCondition::policy_violation);
-    case Phase::authenticating:
-      if (ns == xmpp::ns::sasl) return on_sasl(element);
-      if (ns == xmpp::ns::tls && element.root().name() == "starttls" && !connection_->is_tls()) {
-        return on_starttls();
-      }
-      if (services_.register_account && element.kind() == xmpp::Stanza::Kind::iq) {
-        return on_registration(element);
-      }
-      if (ns == xmpp::ns::client) return fail(xmpp::StreamErrorCondition::not_authorized);
-      return fail(xmpp::StreamErrorCondition::policy_violation);
-    case Phase::binding:
-      return on_before_bind(element);
-    case Phase::bound:
-      return on_bound(std::move(element));
-    default:
-      return fail(xmpp::StreamErrorCondition::policy_violation);
+  const auto step = step_of(
+      phase_, element,
+      {.starttls = !connection_->is_tls(), .registration = services_.register_account != nullptr});
+  if (!step) return close(step.error());
+  switch (*step) {
+    case StreamStep::start_tls:
+      return on_starttls();
+    case StreamStep::refuse_login_in_clear:
+      count_login("encryption-required");
+      return send(
+          "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><encryption-required/></failure>");
+    case StreamStep::login:
+      return on_sasl(element);
+    case StreamStep::registration:
+      return on_registration(element);
+    case StreamStep::refuse_resumption:
+      return send(
+          "<failed xmlns='urn:xmpp:sm:3'><unexpected-request "
+          "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>");
+    case StreamStep::bind:
+      return bind(element);
+    case StreamStep::acknowledgements:
+      if (session_) session_->on_management(element.root());
+      return;
+    case StreamStep::stanza:
+      return session_->on_stanza(std::move(element));
+    case StreamStep::ignore:
+      return;
   }
 }
 
@@ -257,23 +203,14 @@ void ClientStream::on_tls_established() {
 }
 
 void ClientStream::on_sasl(const xmpp::Stanza& element) {
-  const xmpp::Element root = element.root();
-  SaslStep step;
-  if (root.name() == "auth") {
-    step = {SaslStep::Kind::auth, std::string(root.attr("mechanism")), std::string(root.text())};
-  } else if (root.name() == "response") {
-    step = {SaslStep::Kind::response, {}, std::string(root.text())};
-  } else if (root.name() == "abort") {
-    step = {SaslStep::Kind::abort, {}, {}};
-  } else {
-    return fail(xmpp::StreamErrorCondition::policy_violation);
-  }
+  auto step = SaslStep::of(element.root());
+  if (!step) return close(xmpp::StreamErrorCondition::policy_violation);
   phase_ = Phase::checking;
-  asio::co_spawn(home_.loop.context(), run_sasl(sasl_, std::move(step)),
+  asio::co_spawn(home_.loop.context(), run_sasl(sasl_, *std::move(step)),
                  [self = shared_from_this()](std::exception_ptr error) {
                    if (!error || self->phase_ != Phase::checking) return;
                    log::event(log::Level::error, "stream", "sasl_failed_unexpectedly");
-                   self->fail(xmpp::StreamErrorCondition::internal_server_error);
+                   self->close(xmpp::StreamErrorCondition::internal_server_error);
                  });
 }
 
@@ -293,13 +230,12 @@ asio::awaitable<void> ClientStream::run_sasl(std::shared_ptr<SaslNegotiation> sa
 
 void ClientStream::on_sasl_outcome(SaslOutcome outcome) {
   phase_ = Phase::authenticating;
+  send(outcome.to_xml());
   switch (outcome.kind) {
     case SaslOutcome::Kind::challenge:
-      return send("<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" + outcome.payload +
-                  "</challenge>");
+      return;
     case SaslOutcome::Kind::success:
       local_ = std::move(outcome.local);
-      send("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" + outcome.payload + "</success>");
       sasl_.reset();
       // RFC 6120 §6.4.6: a new stream over the same connection.
       parser_.reset();
@@ -307,10 +243,8 @@ void ClientStream::on_sasl_outcome(SaslOutcome outcome) {
       return;
     case SaslOutcome::Kind::failure:
       count_login(outcome.payload);
-      send("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><" + outcome.payload +
-           "/></failure>");
       if (++sasl_failures_ >= sasl_failures_max) {
-        fail(xmpp::StreamErrorCondition::policy_violation, "too many failed logins");
+        close(xmpp::StreamErrorCondition::policy_violation, "too many failed logins");
       }
       return;
   }
@@ -325,47 +259,18 @@ void ClientStream::on_registration(const xmpp::Stanza& iq) {
       home_.loop.context().get_executor());
 }
 
-void ClientStream::on_before_bind(const xmpp::Stanza& element) {
-  // XEP-0198 without resumption: a stream that wants its former session back gets a new one.
-  if (element.root().ns() == xmpp::ns::sm3) {
-    return send(
-        "<failed xmlns='urn:xmpp:sm:3'><unexpected-request "
-        "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>");
-  }
-  if (element.kind() == xmpp::Stanza::Kind::iq && element.type() == "set" &&
-      element.root().child("bind", xmpp::ns::bind)) {
-    return bind(element);
-  }
-  fail(xmpp::StreamErrorCondition::not_authorized);  // RFC 6120 §7.1
-}
-
 void ClientStream::bind(const xmpp::Stanza& iq) {
-  if (!services_.accepts_sessions.load()) {
+  auto grant = grant_resource(iq, local_, domain_, services_);
+  if (const auto* refusal = std::get_if<NodeRefusal>(&grant)) {
     count_login("other");
-    return close(xmpp::StreamErrorCondition::system_shutdown, "this node takes no new sessions");
+    return close(refusal->condition, refusal->text);
   }
-  if (services_.sessions.load() >= services_.config.limits.sessions_max) {
-    count_login("other");
-    return close(xmpp::StreamErrorCondition::resource_constraint, "this node is full");
-  }
-  const xmpp::Element asked =
-      iq.root().child("bind", xmpp::ns::bind).child("resource", xmpp::ns::bind);
-  std::string resource(asked ? asked.text() : std::string());
-  if (resource.empty()) resource = random_name();
-  auto jid = xmpp::Jid::make(local_, domain_, resource);
-  if (!jid) {
-    return send(iq.error_reply(xmpp::StanzaErrorCondition::bad_request).to_string());
-  }
-  // Hardening, Limits: resources an account, in the cluster. A full JID that is bound already
-  // counts as the one that it replaces.
-  const auto others = services_.session.directory.find_all(jid->bare_str());
-  std::size_t count = 0;
-  for (const auto& entry : others) count += entry.resource != jid->resource() ? 1 : 0;
-  if (count >= services_.config.limits.resources_max) {
-    return send(iq.error_reply(xmpp::StanzaErrorCondition::resource_constraint).to_string());
+  if (const auto* condition = std::get_if<xmpp::StanzaErrorCondition>(&grant)) {
+    return send(iq.error_reply(*condition).to_string());
   }
   parser_.set_limits(session_limits(services_.config));
-  session_ = std::make_unique<Session>(home_, services_.session, *this, *std::move(jid));
+  session_ = std::make_unique<Session>(home_, services_.session, *this,
+                                       std::get<xmpp::Jid>(std::move(grant)));
   services_.sessions.fetch_add(1);
   phase_ = Phase::bound;
   xmpp::Stanza reply = iq.result_reply();
@@ -374,18 +279,6 @@ void ClientStream::bind(const xmpp::Stanza& iq) {
   send(reply.to_string());
   count_login("ok");
   home_.counters.login_duration.observe(std::chrono::steady_clock::now() - accepted_at_);
-}
-
-void ClientStream::on_bound(xmpp::Stanza element) {
-  if (session_->on_management(element.root())) return;
-  if (element.kind() == xmpp::Stanza::Kind::other || element.root().ns() != xmpp::ns::client) {
-    return fail(xmpp::StreamErrorCondition::unsupported_stanza_type);
-  }
-  session_->on_stanza(std::move(element));
-}
-
-void ClientStream::fail(xmpp::StreamErrorCondition condition, std::string_view text) {
-  close(condition, text);
 }
 
 void ClientStream::close(xmpp::StreamErrorCondition condition, std::string_view text,
@@ -417,17 +310,14 @@ void ClientStream::on_disconnected(boost::system::error_code) {
   end(close_reason_.empty() ? "lost" : close_reason_);
 }
 
-void ClientStream::end_session() {
-  if (!session_) return;
-  services_.sessions.fetch_sub(1);
-  session_.reset();  // Leaves, and routes anew what was not acknowledged.
-}
-
 void ClientStream::end(std::string_view reason) {
   if (phase_ == Phase::ended) return;
   phase_ = Phase::ended;
   home_.counters.streams_closed.add(reason.empty() ? "other" : reason);
-  end_session();
+  if (session_) {
+    services_.sessions.fetch_sub(1);
+    session_.reset();  // Leaves, and routes anew what was not acknowledged.
+  }
   if (client_closed_) {
     connection_->close_after_flush();
   } else {
@@ -442,19 +332,19 @@ void ClientStream::on_tick() {
   auto self = shared_from_this();
   const auto now = home_.loop.now();
   if (phase_ == Phase::bound) {
-    const auto& c2s = services_.config.c2s;
     if (connection_->queued_bytes() > 0 &&
         now - connection_->write_progress_at() > services_.config.limits.write_timeout) {
       return end("connection-timeout");
     }
-    if (c2s.ping_interval.count() == 0) return;
-    const auto silence = now - last_heard_;
-    if (silence > c2s.ping_interval + c2s.ping_timeout + idle_check_slack) {
-      close(xmpp::StreamErrorCondition::connection_timeout);
-    } else if (silence > c2s.ping_interval && !std::exchange(is_pinged_, true)) {
-      session_->ping();
+    const auto& c2s = services_.config.c2s;
+    switch (idle_.look(now, c2s.ping_interval, c2s.ping_timeout)) {
+      case IdleWatch::Verdict::gone:
+        return close(xmpp::StreamErrorCondition::connection_timeout);
+      case IdleWatch::Verdict::ask:
+        return session_->ping();
+      case IdleWatch::Verdict::fine:
+        return;
     }
-    return;
   }
   if (now < deadline_) return;
   if (phase_ == Phase::closing || phase_ == Phase::tls_handshake) {

@@ -40,6 +40,27 @@ ChannelBindings ChannelBindings::of(SSL* ssl, const TlsContext& context) {
   return result;
 }
 
+std::optional<SaslStep> SaslStep::of(const xmpp::Element& element) {
+  const std::string_view name = element.name();
+  if (name == "auth") {
+    return SaslStep{Kind::auth, std::string(element.attr("mechanism")),
+                    std::string(element.text())};
+  }
+  if (name == "response") return SaslStep{Kind::response, {}, std::string(element.text())};
+  if (name == "abort") return SaslStep{Kind::abort, {}, {}};
+  return std::nullopt;
+}
+
+std::string SaslOutcome::to_xml() const {
+  std::string_view name = "challenge";
+  if (kind == Kind::success) name = "success";
+  if (kind == Kind::failure) name = "failure";
+  std::string xml = "<" + std::string(name) + " xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
+  xml += kind == Kind::failure ? "<" + payload + "/>" : payload;
+  xml += "</" + std::string(name) + ">";
+  return xml;
+}
+
 SaslNegotiation::SaslNegotiation(const std::vector<std::string>& mechanisms, std::string domain,
                                  UserStore& users, BlockingPool& hashing,
                                  std::string fake_salt_secret, ChannelBindings bindings)

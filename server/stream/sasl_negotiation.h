@@ -14,6 +14,7 @@
 #include "xmpp/sasl/mechanism.h"
 #include "xmpp/sasl/plain.h"
 #include "xmpp/sasl/scram.h"
+#include "xmpp/xml.h"
 
 namespace server {
 
@@ -33,12 +34,18 @@ struct SaslStep {
   enum class Kind { auth, response, abort } kind = Kind::abort;
   std::string mechanism;
   std::string payload;  ///< As on the wire: base64, `=` for empty, or nothing.
+
+  /// The step that an element of the SASL namespace is, if it is one of the client's.
+  static std::optional<SaslStep> of(const xmpp::Element& element);
 };
 
+/// What a step came to.
 struct SaslOutcome {
   enum class Kind { challenge, success, failure } kind = Kind::failure;
   std::string payload;  ///< Base64; for a failure the condition's name (RFC 6120 §6.5).
   std::string local;    ///< On success: the account that logged in.
+
+  std::string to_xml() const;
 };
 
 /// The server's side of a stream's SASL dialogue: one try after another, one at a time.
