@@ -28,7 +28,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr auto database_patience = std::chrono::seconds(30);
 constexpr auto database_retry = std::chrono::milliseconds(500);
 
 /// The database's ups and downs, into the log.
@@ -86,10 +85,10 @@ StorageOptions storage_options(const LoadedConfig& loaded, const Secret& passwor
   return options;
 }
 
-/// Opens the store; a database that is away is waited for, for a while.
+/// Opens the store; a database that is away is waited for, for `patience`.
 boost::system::result<std::unique_ptr<UserStore>, std::string> open_with_patience(
-    const StorageOptions& options, StorageEvents& events) {
-  const auto until = std::chrono::steady_clock::now() + database_patience;
+    const StorageOptions& options, StorageEvents& events, std::chrono::milliseconds patience) {
+  const auto until = std::chrono::steady_clock::now() + patience;
   bool has_complained = false;
   for (;;) {
     auto store = open_store(options, events);
@@ -132,7 +131,9 @@ int serve(const LoadedConfig& loaded) {
   if (!tls) return complain("[tls] " + tls.error(), Exit(exit_bad_config));
 
   LoggedStorage storage_events;
-  auto users = open_with_patience(storage_options(loaded, *mysql_password), storage_events);
+  const auto patience = config.mysql ? config.mysql->start_wait : std::chrono::milliseconds(0);
+  auto users =
+      open_with_patience(storage_options(loaded, *mysql_password), storage_events, patience);
   if (!users) return complain(users.error(), Exit::unavailable);
   if (loaded.migrate == Migrate::only) {
     (*users)->stop();

@@ -83,6 +83,9 @@ struct MysqlConfig {
 
   std::size_t connections = 4;  ///< For users and credentials; discovery has one of its own.
   std::chrono::milliseconds timeout{5'000};  ///< To connect, and for a statement.
+
+  /// How long a database that is away when the node starts is waited for; then it ends with 69.
+  std::chrono::milliseconds start_wait{30'000};
 };
 
 struct StorageConfig {

@@ -342,6 +342,8 @@ std::vector<Option> make_table() {
       count("mysql", "connections", FIELD(mysql.connections), 1, 256,
             "connections for users and credentials"),
       duration("mysql", "timeout", FIELD(mysql.timeout), "to connect, and for a statement"),
+      duration("mysql", "start_wait", FIELD(mysql.start_wait),
+               "a database that is away at start is waited for; then the node ends with 69"),
 
       path("storage", "sqlite", FIELD(config.storage.sqlite),
            "the embedded store's file, used without [mysql]"),

@@ -203,6 +203,19 @@ TEST_F(Nodes, WaitForADatabaseThatIsLate) {
   EXPECT_NO_THROW(juliet_at(cluster.node(0)));
 }
 
+TEST_F(Nodes, EndWith69AndNameTheDatabaseThatStaysAway) {
+  NodeProcessOptions options;
+  options.database = database_.get();
+  options.flags = {"--mysql-start-wait=1s"};
+  NodeProcess node(std::move(options));
+  database_->stop();
+  node.start();
+  EXPECT_EQ(node.wait_for_exit(exit_limit), 69);
+  EXPECT_NE(node.log().find("the database cannot be reached in time"), std::string::npos)
+      << node.log();
+  database_->start();
+}
+
 TEST_F(Nodes, DrainOnSigterm) {
   ClusterOfNodes cluster = cluster_of(2, {"--drain-notice=500ms"});
   XmppClient juliet = juliet_at(cluster.node(0));
