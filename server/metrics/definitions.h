@@ -42,8 +42,8 @@ inline constexpr Gauge node_state{"meerkat_node_state", "1 for the state this no
 inline constexpr Gauge start_time{"meerkat_start_time_seconds", "Unix time of this node's start."};
 inline constexpr Histogram loop_lag{"meerkat_loop_lag_seconds",
                                     "How late a loop ran what was due, measured once a second."};
-inline constexpr Gauge loop_busy_ratio{
-    "meerkat_loop_busy_ratio", "CPU time of a loop's thread for each second passed.", "loop"};
+inline constexpr Gauge loop_busy_ratio{"meerkat_loop_busy_ratio",
+                                       "CPU time of a loop's thread in the last second.", "loop"};
 inline constexpr Counter process_cpu{"process_cpu_seconds_total", "CPU time, user and system."};
 inline constexpr Gauge process_resident{"process_resident_memory_bytes", "Resident memory."};
 inline constexpr Gauge process_virtual{"process_virtual_memory_bytes", "Virtual memory."};
@@ -78,11 +78,14 @@ inline constexpr Counter stream_received_bytes{"meerkat_stream_received_bytes_to
 inline constexpr Counter stream_sent_bytes{"meerkat_stream_sent_bytes_total",
                                            "Bytes of XML to clients, before TLS."};
 inline constexpr Gauge send_queue_bytes{"meerkat_send_queue_bytes",
-                                        "Bytes waiting for clients to read."};
+                                        "Bytes for clients that the kernel has not taken yet."};
 inline constexpr Gauge unacknowledged_stanzas{"meerkat_unacknowledged_stanzas",
                                               "Stanzas that XEP-0198 clients have not acked yet."};
-inline constexpr Histogram route_duration{"meerkat_route_duration_seconds",
-                                          "From read to the last session's send queue.", "scope"};
+inline constexpr Histogram route_duration{
+    "meerkat_route_duration_seconds",
+    "From a client's stanza's read to a session's send queue here (local), to the link with that "
+    "session's node (remote), or to nobody (offline); each session counts.",
+    "scope"};
 
 // Replication.
 inline constexpr Gauge peers{"meerkat_peers", "Peers in each state.", "state"};
@@ -92,35 +95,44 @@ inline constexpr Gauge table_records{"meerkat_table_records", "Records of all ow
 inline constexpr Gauge peer_backlog{"meerkat_peer_backlog_records",
                                     "Own writes that a peer has not acked.", "peer"};
 inline constexpr Gauge peer_lag{"meerkat_peer_lag_seconds",
-                                "Age of the oldest write that a peer has not acked.", "peer"};
+                                "Age of the oldest own write that a peer has not acked.", "peer"};
 inline constexpr Counter joins{"meerkat_joins_total", "Joins with a peer.", "result"};
 inline constexpr Histogram join_duration{"meerkat_join_duration_seconds",
                                          "From link up to caught up."};
-inline constexpr Counter join_conflicts{"meerkat_join_conflicts_total",
-                                        "Unique keys that two owners held.", "table"};
+inline constexpr Counter join_conflicts{
+    "meerkat_join_conflicts_total",
+    "Own records that gave way to another node's with the same unique key.", "table"};
 
 // Discovery and database.
-inline constexpr Gauge leases_live{"meerkat_leases_live", "Nodes with a lease, this one too."};
+inline constexpr Gauge leases_live{
+    "meerkat_leases_live", "Nodes with a lease when the registry was last read, this one too."};
 inline constexpr Counter lease_renewals{"meerkat_lease_renewals_total", "Renewals.", "result"};
 inline constexpr Gauge lease_remaining{"meerkat_lease_remaining_seconds",
                                        "Until this node's lease ends."};
 inline constexpr Gauge mysql_connections{"meerkat_mysql_connections", "Connections in each state.",
                                          "state"};
 inline constexpr Histogram mysql_wait{"meerkat_mysql_wait_duration_seconds",
-                                      "How long a job waited for a connection."};
-inline constexpr Histogram mysql_query{"meerkat_mysql_query_duration_seconds",
-                                       "How long a statement took.", "statement"};
-inline constexpr Counter mysql_errors{"meerkat_mysql_errors_total", "Failed statements.", "class"};
-inline constexpr Gauge mysql_queue{"meerkat_mysql_queue_jobs", "Jobs waiting for a connection."};
+                                      "How long a call waited for a thread and its connection."};
+inline constexpr Histogram mysql_query{
+    "meerkat_mysql_query_duration_seconds",
+    "How long a call took: of accounts, and of the registry (registry_…).", "statement"};
+inline constexpr Counter mysql_errors{
+    "meerkat_mysql_errors_total",
+    "Calls that the database failed, or that were refused because it is away or too slow.",
+    "class"};
+inline constexpr Gauge mysql_queue{"meerkat_mysql_queue_jobs",
+                                   "Calls waiting for a thread and its connection."};
 
 // Drain.
-inline constexpr Gauge drain_phase{"meerkat_drain_phase", "1 for the phase a drain is in.",
-                                   "phase"};
-inline constexpr Gauge drain_remaining{"meerkat_drain_sessions_remaining", "Sessions still here."};
-inline constexpr Counter drain_moved{"meerkat_drain_sessions_moved_total", "Sessions moved away.",
-                                     "result"};
+inline constexpr Gauge drain_phase{
+    "meerkat_drain_phase", "1 for the phase a drain is in; all 0 without a drain.", "phase"};
+inline constexpr Gauge drain_remaining{"meerkat_drain_sessions_remaining",
+                                       "Sessions still here; 0 without a drain."};
+inline constexpr Counter drain_moved{
+    "meerkat_drain_sessions_moved_total",
+    "Sessions told to go elsewhere (ended), or still here at the deadline (failed).", "result"};
 inline constexpr Gauge drain_deadline{"meerkat_drain_deadline_remaining_seconds",
-                                      "Until the drain's deadline."};
+                                      "Until the drain's deadline; 0 without a drain."};
 
 /// All of the above, in the order of docs/metrics.md.
 std::span<const Definition* const> all();

@@ -25,6 +25,24 @@ class LoopCounter {
   std::atomic<std::uint64_t> value_ = 0;
 };
 
+/// A level that one loop raises and lowers and any thread reads: plain adds here, too.
+class LoopLevel {
+ public:
+  /// [its loop]
+  void raise(std::size_t amount) { change(static_cast<std::int64_t>(amount)); }
+  void lower(std::size_t amount) { change(-static_cast<std::int64_t>(amount)); }
+
+  /// [any loop]
+  std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  void change(std::int64_t amount) {
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+
+  std::atomic<std::int64_t> value_ = 0;
+};
+
 /// A count for each of a fixed list of label values, the last of which stands for all others, so
 /// that no input can make up new ones.
 template <const auto& names>
@@ -75,6 +93,7 @@ class LoopHistogram {
 enum class StanzaKind { message, presence, iq };
 inline constexpr std::array<std::string_view, 3> stanza_kinds = {"message", "presence", "iq"};
 
+/// To a session of this node; to the link with a session's node; to nobody.
 enum class RouteScope { local, remote, offline };
 inline constexpr std::array<std::string_view, 3> route_scopes = {"local", "remote", "offline"};
 
@@ -169,6 +188,8 @@ struct alignas(64) LoopCounters {
   LabelledCounter<stanza_kinds> stanzas_sent;
   LoopCounter stream_received_bytes;
   LoopCounter stream_sent_bytes;
+  LoopLevel send_queue_bytes;
+  LoopLevel unacknowledged_stanzas;
   std::array<LoopHistogram<short_bounds>, 3> route_duration;  ///< By RouteScope.
   LabelledCounter<bounce_conditions> stanzas_bounced;
   LabelledCounter<drop_reasons> stanzas_dropped;
@@ -176,6 +197,19 @@ struct alignas(64) LoopCounters {
   LoopHistogram<long_bounds> login_duration;
   LabelledCounter<close_reasons> streams_closed;
   LoopHistogram<short_bounds> loop_lag;
+  LoopCounter sessions_drained;
+
+  /// [its loop] When the bytes were read that are being worked on: one look at the clock a read,
+  /// from which route_duration is measured.
+  std::chrono::steady_clock::time_point read_at;
+
+  /// [its loop] A stanza read at `since` has come to where its way ends. What the server itself
+  /// made, or got from another node, has no `since` and is not measured.
+  void observe_route(RouteScope scope, std::chrono::steady_clock::time_point since) {
+    if (since == std::chrono::steady_clock::time_point()) return;
+    route_duration[static_cast<std::size_t>(scope)].observe(std::chrono::steady_clock::now() -
+                                                            since);
+  }
 };
 
 }  // namespace server

@@ -82,6 +82,14 @@ void add_single(std::vector<MetricFamily>& families, const metric::Counter& defi
   add(families.back(), definition, {{}, sum});
 }
 
+void add_level(std::vector<MetricFamily>& families, const metric::Gauge& definition,
+               const Loops& loops, LoopLevel LoopCounters::*member) {
+  double sum = 0;
+  for (const LoopCounters* loop : loops) sum += static_cast<double>((loop->*member).value());
+  families.push_back(family_of(definition));
+  add(families.back(), definition, {{}, sum});
+}
+
 /// A counter with one label: the values that have never been counted are left out, but for the
 /// short lists that a dashboard wants to see at 0.
 template <const auto& names>
@@ -119,6 +127,8 @@ void add_loops(std::vector<MetricFamily>& families, const Loops& loops) {
   add_labelled(families, metric::streams_closed, loops, &LoopCounters::streams_closed);
   add_single(families, metric::stream_received_bytes, loops, &LoopCounters::stream_received_bytes);
   add_single(families, metric::stream_sent_bytes, loops, &LoopCounters::stream_sent_bytes);
+  add_level(families, metric::send_queue_bytes, loops, &LoopCounters::send_queue_bytes);
+  add_level(families, metric::unacknowledged_stanzas, loops, &LoopCounters::unacknowledged_stanzas);
 
   families.push_back(family_of(metric::logins));
   for (std::size_t at = 0; at < login_reasons.size(); ++at) {

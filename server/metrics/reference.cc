@@ -29,7 +29,9 @@ std::string metrics_reference() {
       "release. Counts of one node since its start; sum over nodes for the cluster.\n\n"
       "This page is made from `server/metrics/definitions.h`, and a test holds it to that. A "
       "value\n"
-      "of a label that has never been counted is left out.\n\n"
+      "of a label that has never been counted is left out, and so are the `meerkat_mysql_*` of a "
+      "node\n"
+      "without `[mysql]`.\n\n"
       "| name | type | labels | meaning |\n| --- | --- | --- | --- |\n";
   for (const metric::Definition* definition : metric::all()) {
     std::string labels;

@@ -51,6 +51,32 @@ TEST(Metrics, AddsTheLoopsUp) {
   EXPECT_LINE(text, "# TYPE meerkat_route_duration_seconds histogram");
 }
 
+TEST(Metrics, AddsTheLevelsOfTheLoopsUp) {
+  Metrics metrics({"0.5.0", "abc"});
+  LoopCounters first, second;
+  metrics.add_loop(first);
+  metrics.add_loop(second);
+  first.send_queue_bytes.raise(700);
+  second.send_queue_bytes.raise(50);
+  first.send_queue_bytes.lower(600);
+  second.unacknowledged_stanzas.raise(3);
+  second.unacknowledged_stanzas.lower(3);
+  const std::string text = metrics.text();
+  EXPECT_LINE(text, "meerkat_send_queue_bytes 150");
+  EXPECT_LINE(text, "meerkat_unacknowledged_stanzas 0");
+  EXPECT_LINE(text, "# TYPE meerkat_send_queue_bytes gauge");
+}
+
+TEST(RouteDuration, IsMeasuredOnlyForWhatWasReadFromAClient) {
+  LoopCounters loop;
+  const auto& local = loop.route_duration[static_cast<std::size_t>(RouteScope::local)];
+  loop.observe_route(RouteScope::local, {});
+  EXPECT_EQ(local.sum(), 0);
+  loop.observe_route(RouteScope::local, std::chrono::steady_clock::now() - 2s);
+  EXPECT_GE(local.sum(), 2);
+  EXPECT_LT(local.sum(), 60);
+}
+
 // No input makes up label values: what is not in the list counts as the last of it.
 TEST(Metrics, CountsUnknownLabelsAsOther) {
   Metrics metrics({"0.5.0", "abc"});
