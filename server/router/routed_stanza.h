@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -24,6 +25,9 @@ struct RoutedStanza {
   /// Times that it came to a session that had just ended and was routed anew. Bounded, so that no
   /// stanza travels for ever.
   std::uint8_t reroutes = 0;
+
+  /// When it was read from a client of this node, for metrics; unset when it came otherwise.
+  std::chrono::steady_clock::time_point read_at{};
 
   bool is_error() const { return type == "error"; }
 };

@@ -118,8 +118,7 @@ void Router::route_to_account(RoutedStanza stanza, RoutedLoop* here) {
 }
 
 void Router::no_recipient(const RoutedStanza& stanza, RoutedLoop* here) {
-  counters(here).route_duration[static_cast<std::size_t>(RouteScope::offline)].observe(
-      std::chrono::duration<double>(0));
+  counters(here).observe_route(RouteScope::offline, stanza.read_at);
   if (expects_no_error(stanza)) {
     counters(here).stanzas_dropped.add("no-recipient");
     return;
@@ -132,8 +131,8 @@ void Router::no_recipient(const RoutedStanza& stanza, RoutedLoop* here) {
 void Router::deliver(const SessionAddress& address, RoutedStanza stanza, RoutedLoop* here) {
   if (address.node != replication::self_ref) {
     const auto sent = node_.send(address.node, encode(stanza, address.loop, address.session));
-    if (!sent) undeliverable(std::move(stanza), here);
-    return;
+    if (!sent) return undeliverable(std::move(stanza), here);
+    return counters(here).observe_route(RouteScope::remote, stanza.read_at);
   }
   if (here != nullptr && here->loop.index() == address.loop) {
     Recipient* session = here->sessions.find(address.session);

@@ -98,10 +98,16 @@ void Session::on_stanza(xmpp::Stanza stanza) {
   }
 }
 
+RoutedStanza Session::sent_by_client(const xmpp::Stanza& stanza, xmpp::Jid to) const {
+  RoutedStanza sent = routed(stanza, jid_, std::move(to));
+  sent.read_at = home_.counters.read_at;
+  return sent;
+}
+
 void Session::on_message(xmpp::Stanza stanza, xmpp::Jid to) {
   // RFC 6121 §8.1.1: without `to` it is for the sender's own account, which needs to be in it.
   if (stanza.to().empty()) stanza.set_to(to.str());
-  services_.router.route(routed(stanza, jid_, std::move(to)), &home_);
+  services_.router.route(sent_by_client(stanza, std::move(to)), &home_);
 }
 
 void Session::on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
@@ -124,7 +130,7 @@ void Session::on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
         to.bare_str() != jid_.bare_str()) {
       return reply_error(stanza, xmpp::StanzaErrorCondition::service_unavailable);
     }
-    return services_.router.route(routed(stanza, jid_, std::move(to)), &home_);
+    return services_.router.route(sent_by_client(stanza, std::move(to)), &home_);
   }
   if (!is_request) return;  // An answer to a ping of ours: that it came is all there is to it.
 
@@ -180,7 +186,7 @@ void Session::on_presence(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
   } else if (type == "unavailable" && known != directed_.end()) {
     directed_.erase(known);
   }
-  services_.router.route(routed(stanza, jid_, std::move(to)), &home_);
+  services_.router.route(sent_by_client(stanza, std::move(to)), &home_);
 }
 
 void Session::become_available(const xmpp::Stanza& stanza) {
@@ -188,7 +194,7 @@ void Session::become_available(const xmpp::Stanza& stanza) {
   record_.is_available = true;
   record_.priority = priority_of(stanza);
   services_.directory.update(jid_, record_);
-  RoutedStanza presence = routed(stanza, jid_, jid_.bare());
+  const RoutedStanza presence = sent_by_client(stanza, jid_.bare());
   presence_ = presence.xml;
   broadcast_to_own(presence);
   if (!is_initial) return;
@@ -257,10 +263,9 @@ bool Session::deliver(const RoutedStanza& stanza) {
 }
 
 void Session::write(const RoutedStanza& stanza) {
-  home_.counters.stanzas_sent.add(counted(stanza.kind));
   if (!management_) {
-    if (!output_.write(stanza.xml)) services_.router.undeliverable(stanza, &home_);
-    return;
+    if (!output_.write(stanza.xml)) return services_.router.undeliverable(stanza, &home_);
+    return count_sent(stanza);
   }
   // Hardening E3: a client that never acknowledges is bounded in stanzas and bytes.
   if (!management_->unacked.push(stanza, stanza.xml->size())) {
@@ -269,8 +274,14 @@ void Session::write(const RoutedStanza& stanza) {
     services_.router.undeliverable(stanza, &home_);
     return;
   }
-  output_.write(stanza.xml);
+  home_.counters.unacknowledged_stanzas.raise(1);
+  if (output_.write(stanza.xml)) count_sent(stanza);
   if (++management_->since_request >= stanzas_per_request) request_ack();
+}
+
+void Session::count_sent(const RoutedStanza& stanza) {
+  home_.counters.stanzas_sent.add(counted(stanza.kind));
+  home_.counters.observe_route(RouteScope::local, stanza.read_at);
 }
 
 void Session::request_ack() {
@@ -321,6 +332,7 @@ bool Session::on_management(const xmpp::Element& element) {
   }
   if (name == "a") {
     management_->request_pending = false;
+    const std::size_t unacked_before = management_->unacked.size();
     std::uint32_t handled = 0;
     const std::string_view h = element.attr("h");
     const auto [end, error] = std::from_chars(h.data(), h.data() + h.size(), handled);
@@ -336,6 +348,7 @@ bool Session::on_management(const xmpp::Element& element) {
     } else if (management_->unacked.size() >= stanzas_per_request) {
       request_ack();
     }
+    home_.counters.unacknowledged_stanzas.lower(unacked_before - management_->unacked.size());
     return true;
   }
   output_.close(xmpp::StreamErrorCondition::unsupported_stanza_type);
@@ -380,6 +393,7 @@ void Session::leave() {
 
 void Session::release_unacked() {
   if (!management_) return;
+  home_.counters.unacknowledged_stanzas.lower(management_->unacked.size());
   management_->unacked.drain([this](RoutedStanza stanza) {
     // Presence and answers are about this stream; a message is about the person behind it.
     if (stanza.kind == xmpp::Stanza::Kind::message ||

@@ -86,9 +86,11 @@ class Session final : public Recipient {
   void become_unavailable(const xmpp::Stanza& stanza);
   void broadcast_to_own(const RoutedStanza& presence);
   void answer_probe(const RoutedStanza& probe);
+  RoutedStanza sent_by_client(const xmpp::Stanza& stanza, xmpp::Jid to) const;
   void reply_error(const xmpp::Stanza& stanza, xmpp::StanzaErrorCondition condition,
                    std::string_view text = {});
   void write(const RoutedStanza& stanza);
+  void count_sent(const RoutedStanza& stanza);
 
   RoutedLoop& home_;
   SessionServices services_;

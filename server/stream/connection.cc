@@ -93,6 +93,7 @@ void Connection::read_some() {
       drained = size < buffer.size();
     }
     counters_.stream_received_bytes.add(size);
+    counters_.read_at = std::chrono::steady_clock::now();
     owner_->on_bytes({buffer.data(), size});
     if (drained) return wait_readable();
   }
@@ -137,6 +138,7 @@ void Connection::send(Bytes bytes) {
   if (closed_ || close_after_flush_ || bytes->empty()) return;
   if (queued_bytes_ == 0) write_progress_at_ = loop_.now();
   queued_bytes_ += bytes->size();
+  counters_.send_queue_bytes.raise(bytes->size());
   queue_.push_back(std::move(bytes));
   if (flush_queued_ || write_waiting_) return;
   flush_queued_ = true;
@@ -227,6 +229,7 @@ bool Connection::write_tls() {
 
 void Connection::consume(std::size_t bytes) {
   counters_.stream_sent_bytes.add(bytes);
+  counters_.send_queue_bytes.lower(bytes);
   write_progress_at_ = loop_.now();
   queued_bytes_ -= bytes;
   while (bytes > 0) {
@@ -275,6 +278,7 @@ void Connection::close() {
   socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
   socket_.close(ignored);
   queue_.clear();
+  counters_.send_queue_bytes.lower(queued_bytes_);
   queue_head_ = head_offset_ = queued_bytes_ = 0;
 }
 
