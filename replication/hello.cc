@@ -3,7 +3,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <cassert>
@@ -83,22 +82,15 @@ std::string proof(std::string_view secret, Role prover, std::string_view dialler
   return mac;
 }
 
-std::string random_nonce() {
-  std::string nonce(nonce_bytes, '\0');
-  [[maybe_unused]] int done =
-      RAND_bytes(reinterpret_cast<unsigned char*>(nonce.data()), static_cast<int>(nonce.size()));
-  assert(done == 1);  // Without randomness nothing can be proven, ever.
-  return nonce;
-}
-
 Handshake::Handshake(Local local, Admit admit)
     : local_(std::move(local)), admit_(std::move(admit)) {
+  assert(local_.nonce.size() == nonce_bytes);
   own_hello_ = encode({.role = local_.role,
                        .protocol_min = local_.protocol_min,
                        .protocol_max = local_.protocol_max,
                        .listen_port = local_.listen_port,
                        .id = local_.id,
-                       .nonce = random_nonce(),
+                       .nonce = local_.nonce,
                        .cluster = local_.cluster,
                        .wanted = local_.wanted});
 }

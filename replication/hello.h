@@ -45,9 +45,6 @@ Errc decode_refusal(std::string_view body);
 std::string proof(std::string_view secret, Role prover, std::string_view dialler_hello,
                   std::string_view acceptor_hello);
 
-/// 32 bytes from the system's random source.
-std::string random_nonce();
-
 /// Proves two nodes to each other, without a socket:
 ///
 ///     dialler                     acceptor
@@ -67,6 +64,7 @@ class Handshake {
     std::uint16_t protocol_max = 1;
     std::uint16_t listen_port = 0;
     std::string cluster{};
+    std::string nonce{};  // nonce_bytes that nobody can guess, fresh for each handshake.
     std::string secret{};
     std::string wanted{};  // Dialler: the node that should answer.
   };

@@ -11,14 +11,13 @@ namespace replication {
 
 using boost::system::error_code;
 
-std::uint64_t monotonic_stamp() {
-  auto now = std::chrono::steady_clock::now().time_since_epoch();
+std::uint64_t ping_stamp(Environment::Time now) {
   return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+      std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count());
 }
 
 Inflow::Inflow(NodeState& node, NodeRef peer, Outflow& outflow)
-    : node_(node), peer_(peer), outflow_(outflow) {}
+    : node_(node), peer_(peer), outflow_(outflow), begun_(node.environment->now()) {}
 
 void Inflow::begin() {
   Owners::Owner& owner = node_.owners.owner(peer_);
@@ -63,7 +62,7 @@ error_code Inflow::take(const Frame& frame) {
       if (!caught_up_) {
         caught_up_ = true;
         join_.duration = std::chrono::duration_cast<std::chrono::microseconds>(
-            std::chrono::steady_clock::now() - begun_);
+            node_.environment->now() - begun_);
         outflow_.control(FrameKind::settled, {});
       }
       return {};
@@ -76,7 +75,7 @@ error_code Inflow::take(const Frame& frame) {
     case FrameKind::pong: {
       WireReader reader(frame.body);
       auto sent = reader.number<std::uint64_t>();
-      auto now = monotonic_stamp();
+      auto now = ping_stamp(node_.environment->now());
       if (reader.ok() && sent <= now) round_trip_ = std::chrono::microseconds(now - sent);
       return {};
     }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "replication/environment.h"
 #include "replication/error.h"
 #include "replication/frame.h"
 #include "replication/node_id.h"
@@ -61,7 +62,7 @@ class Inflow {
   NodeState& node_;
   const NodeRef peer_;
   Outflow& outflow_;
-  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  const Environment::Time begun_;
   std::vector<Log> logs_;
   bool resumed_ = false;
   bool message_moved_ = false;
@@ -71,7 +72,7 @@ class Inflow {
   std::chrono::microseconds round_trip_{0};
 };
 
-/// Microseconds on this process's monotonic clock: what pings carry.
-std::uint64_t monotonic_stamp();
+/// What a ping that leaves now carries: microseconds.
+std::uint64_t ping_stamp(Environment::Time now);
 
 }  // namespace replication

@@ -1,11 +1,5 @@
 #include "replication/link.h"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
 #include <string_view>
 #include <utility>
 
@@ -23,53 +17,27 @@ constexpr std::size_t control_bytes_max = 1 << 20;
 
 }  // namespace
 
-Link::Link(asio::io_context& io, LinkHost& host, Handshake::Local local,
+Link::Link(Environment& environment, LinkHost& host, Handshake::Local local,
            std::size_t frame_bytes_max)
-    : last_heard(Clock::now()),
+    : last_heard(environment.now()),
       last_ping(last_heard),
-      io_(io),
+      environment_(environment),
       host_(host),
       frame_bytes_max_(frame_bytes_max),
       role_(local.role),
       peer_name_(local.wanted),
-      socket_(io),
-      resolver_(io),
+      begun_(last_heard),
       handshake_(std::move(local), [this](const Hello& peer) { return host_.admit(*this, peer); }),
       decoder_(hello_bytes_max) {}
 
 void Link::dial(const std::string& host, std::uint16_t port) {
-  error_code no_address;
-  auto address = asio::ip::make_address(host, no_address);
-  if (!no_address) {
-    connect({address, port});
-    return;
-  }
-  resolver_.async_resolve(
-      host, std::to_string(port),
-      [self = shared_from_this()](error_code error, const Tcp::resolver::results_type& results) {
-        if (self->closed_) return;
-        if (error) {
-          self->close(error);
-          return;
-        }
-        self->address_ = results.begin()->endpoint().address().to_string();
-        asio::async_connect(self->socket_, results, [self](error_code error, const Tcp::endpoint&) {
-          self->on_connected(error);
-        });
-      });
+  connection_ = environment_.dial(
+      host, port, [self = shared_from_this()](error_code error) { self->on_connected(error); });
 }
 
-void Link::connect(const Tcp::endpoint& endpoint) {
-  address_ = endpoint.address().to_string();
-  socket_.async_connect(
-      endpoint, [self = shared_from_this()](error_code error) { self->on_connected(error); });
-}
-
-void Link::accept(Tcp::socket socket) {
-  socket_ = std::move(socket);
-  error_code error;
-  address_ = socket_.remote_endpoint(error).address().to_string();
-  on_connected(error);
+void Link::accept(std::unique_ptr<Connection> connection) {
+  connection_ = std::move(connection);
+  on_connected({});
 }
 
 void Link::on_connected(error_code error) {
@@ -79,9 +47,7 @@ void Link::on_connected(error_code error) {
     return;
   }
   connected_ = true;
-  // Writes are gathered by us; Nagle would only hold back the last of them. Failing changes
-  // nothing.
-  socket_.set_option(Tcp::no_delay(true), error);
+  address_ = connection_->remote_address();
   in_.resize(hello_bytes_max);
   send(handshake_.start());
   read();
@@ -96,10 +62,9 @@ void Link::establish(NodeState& node, NodeRef peer) {
 }
 
 void Link::read() {
-  socket_.async_read_some(asio::buffer(in_),
-                          [self = shared_from_this()](error_code error, std::size_t size) {
-                            self->on_read(error, size);
-                          });
+  connection_->read(in_, [self = shared_from_this()](error_code error, std::size_t size) {
+    self->on_read(error, size);
+  });
 }
 
 void Link::on_read(error_code error, std::size_t size) {
@@ -108,7 +73,7 @@ void Link::on_read(error_code error, std::size_t size) {
     close(error);
     return;
   }
-  last_heard = Clock::now();
+  last_heard = environment_.now();
   decoder_.feed({in_.data(), size});
   for (;;) {
     auto frame = decoder_.next();
@@ -164,23 +129,21 @@ void Link::pump() {
   if (!out_.empty()) {
     write();
   } else if (finishing_) {
-    error_code ignored;  // The other side may have closed before us.
-    socket_.shutdown(Tcp::socket::shutdown_send, ignored);
+    connection_->shutdown_send();
   }
 }
 
 void Link::write() {
   writing_ = true;
-  asio::async_write(socket_, asio::buffer(out_),
-                    [self = shared_from_this()](error_code error, std::size_t) {
-                      self->writing_ = false;
-                      if (self->closed_) return;
-                      if (error || (self->parting_ && self->queued_.empty())) {
-                        self->close(self->parting_.value_or(error));
-                      } else {
-                        self->pump();
-                      }
-                    });
+  connection_->write(out_, [self = shared_from_this()](error_code error) {
+    self->writing_ = false;
+    if (self->closed_) return;
+    if (error || (self->parting_ && self->queued_.empty())) {
+      self->close(self->parting_.value_or(error));
+    } else {
+      self->pump();
+    }
+  });
 }
 
 void Link::finish() {
@@ -196,15 +159,9 @@ void Link::close(error_code why, const std::string& last_words) {
     return;
   }
   closed_ = true;
-  error_code ignored;  // Whatever fails here, the connection is over.
-  resolver_.cancel();
-  if (connected_ && !writing_ && !last_words.empty()) {
-    socket_.non_blocking(true, ignored);
-    socket_.send(asio::buffer(last_words), 0, ignored);
-  }
-  socket_.shutdown(Tcp::socket::shutdown_both, ignored);
-  socket_.close(ignored);
-  asio::post(io_, [self = shared_from_this(), why] { self->host_.closed(self, why); });
+  if (connected_ && !writing_ && !last_words.empty()) connection_->write_now(last_words);
+  if (connection_) connection_->close();
+  environment_.post([self = shared_from_this(), why] { self->host_.closed(self, why); });
 }
 
 }  // namespace replication

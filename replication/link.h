@@ -1,7 +1,5 @@
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -10,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "replication/environment.h"
 #include "replication/error.h"
 #include "replication/frame.h"
 #include "replication/hello.h"
@@ -17,8 +16,6 @@
 #include "replication/outflow.h"
 
 namespace replication {
-
-namespace asio = boost::asio;
 
 class Link;
 
@@ -40,22 +37,22 @@ class LinkHost {
   virtual void closed(const std::shared_ptr<Link>& link, boost::system::error_code why) = 0;
 };
 
-/// One TCP connection to another node, from the first byte to the last: hello, then the flows of
+/// One connection to another node, from the first byte to the last: hello, then the flows of
 /// frames in both directions. All that gathers while the socket is busy leaves in the next write.
 ///
 /// Threads: the link thread.
 class Link : public std::enable_shared_from_this<Link> {
  public:
-  using Clock = std::chrono::steady_clock;
-  using Tcp = asio::ip::tcp;
+  using Time = Environment::Time;
 
-  Link(asio::io_context& io, LinkHost& host, Handshake::Local local, std::size_t frame_bytes_max);
+  Link(Environment& environment, LinkHost& host, Handshake::Local local,
+       std::size_t frame_bytes_max);
 
-  /// Connects to `address_text`:`port` (a name is looked up) and says hello.
+  /// Connects to `host`:`port` (a name is looked up) and says hello.
   void dial(const std::string& host, std::uint16_t port);
 
   /// Waits for the hello of who connected.
-  void accept(Tcp::socket socket);
+  void accept(std::unique_ptr<Connection> connection);
 
   /// The proven link becomes the one to `peer`.
   void establish(NodeState& node, NodeRef peer);
@@ -81,13 +78,12 @@ class Link : public std::enable_shared_from_this<Link> {
   NodeRef peer() const { return peer_; }
   Inflow& inflow() { return *inflow_; }
   Outflow& outflow() { return *outflow_; }
-  Clock::time_point begun() const { return begun_; }
+  Time begun() const { return begun_; }
 
-  Clock::time_point last_heard;  // The mesh may move it, when this node was the one asleep.
-  Clock::time_point last_ping;
+  Time last_heard;  // The mesh may move it, when this node was the one asleep.
+  Time last_ping;
 
  private:
-  void connect(const Tcp::endpoint& endpoint);
   void on_connected(boost::system::error_code error);
   void read();
   void on_read(boost::system::error_code error, std::size_t size);
@@ -95,14 +91,13 @@ class Link : public std::enable_shared_from_this<Link> {
   void send(std::string_view bytes);
   void write();
 
-  asio::io_context& io_;
+  Environment& environment_;
   LinkHost& host_;
   const std::size_t frame_bytes_max_;
   const Role role_;
   std::string peer_name_;
-  const Clock::time_point begun_ = Clock::now();
-  Tcp::socket socket_;
-  Tcp::resolver resolver_;
+  const Time begun_;
+  std::unique_ptr<Connection> connection_;  // From dial() or accept() on.
   Handshake handshake_;
   FrameDecoder decoder_;
   std::string address_;

@@ -1,9 +1,6 @@
 #include "replication/mesh.h"
 
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/post.hpp>
-#include <cassert>
 #include <utility>
 
 #include "replication/wire.h"
@@ -21,57 +18,32 @@ constexpr auto farewell_max = 300ms;
 Mesh::Mesh(NodeState& node)
     : node_(node),
       options_(node.options),
-      io_(1),
-      work_(io_.get_executor()),
-      acceptor_(io_),
-      timer_(io_),
+      environment_(*node.environment),
       // Fine enough for half a heartbeat; 20 times a second costs an idle node nothing to speak of.
       tick_every_(std::clamp(options_.heartbeat / 5, 5ms, 50ms)),
-      random_(std::random_device{}()) {}
+      random_(static_cast<std::mt19937::result_type>(environment_.random_number())) {}
 
 Mesh::~Mesh() {
-  if (!thread_.joinable()) return;
-  io_.stop();
-  thread_.join();
+  environment_.finish();
+  environment_.join();
 }
 
 Result<void> Mesh::start() {
-  ErrorCode error;
-  auto address = asio::ip::make_address(options_.listen_host, error);
-  if (error) return error;
-  const Tcp::endpoint endpoint(address, options_.listen_port);
-  acceptor_.open(endpoint.protocol(), error);
-  if (!error) acceptor_.set_option(Tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor_.bind(endpoint, error);
-  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  if (!error) listen_port_ = acceptor_.local_endpoint(error).port();
-  if (error) {
-    ErrorCode ignored;  // The first fault is the one to tell.
-    acceptor_.close(ignored);
-    return error;
-  }
+  auto listener = environment_.listen(options_.listen_host, options_.listen_port);
+  if (!listener) return listener.error();
+  listener_ = *std::move(listener);
+  listen_port_ = listener_->port();
   running_ = true;
-  last_tick_ = Clock::now();
+  last_tick_ = environment_.now();
   accept();
   tick();
-  thread_ = std::thread([this] { run(); });
+  environment_.start();
   return {};
 }
 
-void Mesh::run() {
-  io_.run();
-  {
-    std::lock_guard lock(joined_mutex_);
-    stopped_ = true;
-  }
-  joined_changed_.notify_all();
-}
-
-void Mesh::stop(std::chrono::milliseconds drain) {
-  if (!thread_.joinable()) return;
-  assert(std::this_thread::get_id() != thread_.get_id());
-  asio::post(io_, [this, until = Clock::now() + drain] { begin_stop(until); });
-  thread_.join();
+void Mesh::leave(std::chrono::milliseconds drain) {
+  if (!running_) return;
+  environment_.post([this, until = environment_.now() + drain] { begin_stop(until); });
 }
 
 bool Mesh::wait_joined(Deadline deadline) const {
@@ -83,7 +55,7 @@ bool Mesh::wait_joined(Deadline deadline) const {
 void Mesh::wake() {
   if (!running_.load(std::memory_order_acquire)) return;
   if (wake_pending_.exchange(true)) return;
-  asio::post(io_, [this] {
+  environment_.post([this] {
     wake_pending_ = false;
     pump();
   });
@@ -94,7 +66,7 @@ void Mesh::pump() {
   for (auto& [name, peer] : peers_) {
     if (peer.link) peer.link->pump();
   }
-  settle_waits(Clock::now());
+  settle_waits(environment_.now());
 }
 
 void Mesh::settle_waits(Time now) {
@@ -115,15 +87,15 @@ void Mesh::settle_waits(Time now) {
 
 void Mesh::accept() {
   accepting_ = true;
-  acceptor_.async_accept([this](ErrorCode error, Tcp::socket socket) {
+  listener_->accept([this](ErrorCode error, std::unique_ptr<Connection> connection) {
     accepting_ = false;
-    if (drain_until_ || !acceptor_.is_open()) return;
+    if (drain_until_) return;
     // Out of descriptors, perhaps: the next tick tries again, and nothing spins meanwhile.
     if (error) return;
     if (incoming_.size() < options_.handshakes_max) {
       LinkPtr link = new_link(Role::acceptor, {});
-      incoming_.insert(link);
-      link->accept(std::move(socket));
+      incoming_.push_back(link);
+      link->accept(std::move(connection));
     } else {
       refusals_.with([](RefusalCounts& counts) { ++counts.others; });
     }
@@ -132,7 +104,7 @@ void Mesh::accept() {
 }
 
 void Mesh::tick() {
-  const Time now = Clock::now();
+  const Time now = environment_.now();
   // When this process has been asleep, what it missed lies in its sockets: the peers were not
   // silent.
   if (now - last_tick_ > options_.silence_max / 2) {
@@ -143,8 +115,7 @@ void Mesh::tick() {
   }
   last_tick_ = now;
   if (!accepting_ && !drain_until_) accept();
-  const std::vector<LinkPtr> unproven(incoming_.begin(), incoming_.end());
-  for (const LinkPtr& link : unproven) {
+  for (const LinkPtr& link : std::vector<LinkPtr>(incoming_)) {
     if (now - link->begun() > options_.hello_max) link->close(Errc::hello_timeout);
   }
   for (auto& [name, peer] : peers_) look_after(peer, now);
@@ -155,10 +126,7 @@ void Mesh::tick() {
   if (drain_until_) go_on_stopping(now);
   pump();
   publish_now();
-  timer_.expires_after(tick_every_);
-  timer_.async_wait([this](ErrorCode error) {
-    if (!error) tick();
-  });
+  environment_.after(tick_every_, [this] { tick(); });
 }
 
 void Mesh::look_after(Peer& peer, Time now) {
@@ -167,7 +135,7 @@ void Mesh::look_after(Peer& peer, Time now) {
     if (now - peer.link->last_ping >= options_.heartbeat) {
       peer.link->last_ping = now;
       std::string stamp;
-      put_number(monotonic_stamp(), stamp);
+      put_number(ping_stamp(now), stamp);
       peer.link->outflow().control(FrameKind::ping, stamp);
     }
     watch_lag(peer, now);
@@ -212,7 +180,7 @@ void Mesh::watch_lag(Peer& peer, Time now) {
 }
 
 void Mesh::set_peers(std::vector<PeerAddress> peers) {
-  asio::post(io_, [this, peers = std::move(peers)] { apply_peers(peers); });
+  environment_.post([this, peers = std::move(peers)] { apply_peers(peers); });
 }
 
 void Mesh::apply_peers(const std::vector<PeerAddress>& listed) {
@@ -238,13 +206,12 @@ void Mesh::apply_peers(const std::vector<PeerAddress>& listed) {
 void Mesh::begin_stop(Time drain_until) {
   if (drain_until_) return;
   drain_until_ = drain_until;
-  ErrorCode ignored;  // It is closed either way.
-  acceptor_.close(ignored);
-  for (const LinkPtr& link : std::set<LinkPtr>(incoming_)) link->close(Errc::stopping);
+  listener_->close();
+  for (const LinkPtr& link : std::vector<LinkPtr>(incoming_)) link->close(Errc::stopping);
   for (auto& [name, peer] : peers_) {
     if (peer.dialling) peer.dialling->close(Errc::stopping);
   }
-  go_on_stopping(Clock::now());
+  go_on_stopping(environment_.now());
 }
 
 void Mesh::go_on_stopping(Time now) {
@@ -276,7 +243,12 @@ void Mesh::go_on_stopping(Time now) {
     if (peer.link) peer.link->close(Errc::stopped);
   }
   for (auto& table : node_.tables) table->fail_waits(Errc::stopped);
-  io_.stop();
+  {
+    std::lock_guard lock(joined_mutex_);
+    stopped_ = true;
+  }
+  joined_changed_.notify_all();
+  environment_.finish();
 }
 
 void Mesh::sweep_some() {
@@ -293,7 +265,7 @@ void Mesh::sweep_some() {
       ++sweep.table;
     }
   }
-  if (!sweeps_.empty()) asio::post(io_, [this] { sweep_some(); });
+  if (!sweeps_.empty()) environment_.post([this] { sweep_some(); });
 }
 
 void Mesh::finish_sweep(NodeRef ref) {

@@ -1,10 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -14,11 +10,10 @@
 #include <mutex>
 #include <optional>
 #include <random>
-#include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "replication/environment.h"
 #include "replication/guarded.h"
 #include "replication/link.h"
 #include "replication/node_state.h"
@@ -30,14 +25,17 @@ namespace replication {
 /// Which of two links of a pair stays: the one that the node with the lesser name dialled. A link
 /// that has fallen silent yields to any new one.
 ///
-/// Threads: members marked [any thread]; all else runs on the link thread, which this owns.
+/// Threads: members marked [any thread]; all else runs on the link thread.
 class Mesh : private LinkHost {
  public:
   explicit Mesh(NodeState& node);
   ~Mesh() override;
 
   Result<void> start();
-  void stop(std::chrono::milliseconds drain);
+
+  /// Leaves in order: up to `drain` for what is queued, then the goodbye; ends in the environment's
+  /// finish().
+  void leave(std::chrono::milliseconds drain);  // [any thread]
 
   void set_peers(std::vector<PeerAddress> peers);  // [any thread]
   void wake();                                     // [any thread]
@@ -48,9 +46,7 @@ class Mesh : private LinkHost {
   RefusalCounts refusals() const { return refusals_.copy(); }         // [any thread]
 
  private:
-  using Clock = std::chrono::steady_clock;
-  using Time = Clock::time_point;
-  using Tcp = asio::ip::tcp;
+  using Time = Environment::Time;
   using ErrorCode = boost::system::error_code;
   using LinkPtr = std::shared_ptr<Link>;
 
@@ -88,7 +84,6 @@ class Mesh : private LinkHost {
   };
 
   // mesh.cc: life and time.
-  void run();
   void accept();
   void tick();
   void look_after(Peer& peer, Time now);
@@ -127,15 +122,13 @@ class Mesh : private LinkHost {
 
   NodeState& node_;
   const NodeOptions& options_;
-  asio::io_context io_;
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
-  Tcp::acceptor acceptor_;
-  asio::steady_timer timer_;
+  Environment& environment_;
+  std::unique_ptr<Listener> listener_;
   std::chrono::milliseconds tick_every_{};
   Time last_tick_{};
   bool accepting_ = false;
   std::map<std::string, Peer> peers_;
-  std::set<LinkPtr> incoming_;  // Not proven yet.
+  std::vector<LinkPtr> incoming_;  // Not proven yet, the oldest first.
   std::size_t dials_ = 0;
   std::deque<Sweep> sweeps_;
   bool peers_set_ = false;
@@ -152,7 +145,6 @@ class Mesh : private LinkHost {
   mutable std::mutex joined_mutex_;
   mutable std::condition_variable joined_changed_;
   bool stopped_ = false;  // Under joined_mutex_.
-  std::thread thread_;
 };
 
 }  // namespace replication

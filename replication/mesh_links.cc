@@ -1,6 +1,5 @@
 #include <algorithm>
-#include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
+#include <boost/system/errc.hpp>
 #include <utility>
 
 #include "replication/mesh.h"
@@ -37,9 +36,10 @@ Mesh::LinkPtr Mesh::new_link(Role role, std::string wanted) {
                          .protocol_max = options_.protocol.max,
                          .listen_port = listen_port_,
                          .cluster = options_.cluster,
+                         .nonce = environment_.random_bytes(nonce_bytes),
                          .secret = options_.secret,
                          .wanted = std::move(wanted)};
-  return std::make_shared<Link>(io_, host, std::move(local), options_.frame_bytes_max);
+  return std::make_shared<Link>(environment_, host, std::move(local), options_.frame_bytes_max);
 }
 
 std::chrono::milliseconds Mesh::jittered(std::chrono::milliseconds delay) {
@@ -76,7 +76,7 @@ boost::system::error_code Mesh::admit(const Link& link, const Hello& hello) {
   // The same life twice: both have dialled at once, or it has noticed a lost link before us.
   if (canonical(link, peer.name) || !canonical(*peer.link, peer.name)) return {};
   std::string stamp;
-  put_number(monotonic_stamp(), stamp);
+  put_number(ping_stamp(environment_.now()), stamp);
   peer.link->outflow().control(FrameKind::ping, stamp);  // A dead link answers with a reset.
   peer.link->pump();
   return Errc::duplicate_link;
@@ -84,7 +84,7 @@ boost::system::error_code Mesh::admit(const Link& link, const Hello& hello) {
 
 void Mesh::proven(const LinkPtr& link) {
   const Hello& hello = link->hello();
-  incoming_.erase(link);
+  std::erase(incoming_, link);
   Peer& peer = this->peer(hello.id.name);
   auto ref = node_.owners.intern(hello.id);
   if (!ref) {
@@ -113,7 +113,7 @@ void Mesh::proven(const LinkPtr& link) {
   peer.unreachable = false;
   peer.last_error = {};
   peer.backoff = options_.backoff_min;
-  peer.last_heard = peer.last_progress = Clock::now();
+  peer.last_heard = peer.last_progress = environment_.now();
   node_.owners.set_life(*ref, Owners::Life::reachable);
   node_.owners.owner(*ref).outbox.open();
   link->establish(node_, *ref);
@@ -148,11 +148,11 @@ void Mesh::received(Link& link) {
     node_.events.joined(id, peer.last_join);
     publish();
   }
-  settle_waits(Clock::now());
+  settle_waits(environment_.now());
 }
 
 void Mesh::closed(const LinkPtr& link, ErrorCode why) {
-  if (incoming_.erase(link) != 0) {
+  if (std::erase(incoming_, link) != 0) {
     incoming_failed(link, why);
     return;
   }
@@ -184,7 +184,7 @@ void Mesh::dial_failed(Peer& peer, const LinkPtr& link, ErrorCode why) {
   auto most = options_.backoff_max;
   if (is(why, Errc::duplicate_link)) {
     // Not a failure: the other link is there, or about to be.
-    peer.next_dial = Clock::now() + jittered(options_.backoff_min);
+    peer.next_dial = environment_.now() + jittered(options_.backoff_min);
     return;
   }
   peer.tried = true;
@@ -194,12 +194,12 @@ void Mesh::dial_failed(Peer& peer, const LinkPtr& link, ErrorCode why) {
     report_refusal(peer.name, why);
     most = std::max(most, options_.backoff_refused_max);
   }
-  if (why == asio::error::connection_refused && !link->connected() && peer.ref &&
+  if (why == boost::system::errc::connection_refused && !link->connected() && peer.ref &&
       (!peer.link || peer.unreachable)) {
     peer.last_error = Errc::connection_refused;
     gone(peer, Errc::connection_refused);
   }
-  peer.next_dial = Clock::now() + jittered(peer.backoff);
+  peer.next_dial = environment_.now() + jittered(peer.backoff);
   peer.backoff = std::min(2 * peer.backoff, most);
 }
 
@@ -259,8 +259,8 @@ void Mesh::gone(Peer& peer, Errc why) {
   hand_back(ref);
   node_.events.peer_gone(node_.owners.id(ref), why, records);
   sweeps_.push_back({.ref = ref});
-  if (sweeps_.size() == 1) asio::post(io_, [this] { sweep_some(); });
-  settle_waits(Clock::now());
+  if (sweeps_.size() == 1) environment_.post([this] { sweep_some(); });
+  settle_waits(environment_.now());
 }
 
 void Mesh::hand_back(NodeRef ref) {

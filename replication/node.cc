@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "replication/asio_environment.h"
 #include "replication/mesh.h"
 #include "replication/node_state.h"
 
@@ -28,8 +29,10 @@ NodeOptions checked(NodeOptions options) {
 
 }  // namespace
 
-NodeState::NodeState(NodeOptions node_options, Events& node_events)
-    : options(checked(std::move(node_options))),
+NodeState::NodeState(NodeOptions node_options, Events& node_events,
+                     std::unique_ptr<Environment> node_environment)
+    : environment(std::move(node_environment)),
+      options(checked(std::move(node_options))),
       id{options.name, options.incarnation},
       events(node_events),
       owners(id, {.queue_bytes_max = options.link_queue_bytes_max,
@@ -44,7 +47,8 @@ TableCore& NodeState::add_table(std::string name, TableOptions table_options) {
   assert(std::none_of(tables.begin(), tables.end(),
                       [&](const auto& table) { return table->name() == name; }));
   tables.push_back(std::make_unique<TableCore>(std::move(name), table_options, owners,
-                                               options.log_ring_bytes, [this] { wake(); }));
+                                               options.log_ring_bytes, environment->random_number(),
+                                               [this] { wake(); }));
   return *tables.back();
 }
 
@@ -55,7 +59,10 @@ TableCore& open_table(NodeState& node, std::string name, TableOptions options) {
 }
 
 Node::Node(NodeOptions options, Events& events)
-    : state_(std::make_unique<NodeState>(std::move(options), events)) {}
+    : Node(std::move(options), events, asio_environment()) {}
+
+Node::Node(NodeOptions options, Events& events, std::unique_ptr<Environment> environment)
+    : state_(std::make_unique<NodeState>(std::move(options), events, std::move(environment))) {}
 
 Node::~Node() = default;
 
@@ -75,7 +82,10 @@ Result<void> Node::start() {
   return state_->mesh->start();
 }
 
-void Node::stop(std::chrono::milliseconds drain) { state_->mesh->stop(drain); }
+void Node::stop(std::chrono::milliseconds drain) {
+  state_->mesh->leave(drain);
+  state_->environment->join();
+}
 
 void Node::set_peers(std::vector<PeerAddress> peers) { state_->mesh->set_peers(std::move(peers)); }
 

@@ -17,6 +17,7 @@
 
 namespace replication {
 
+class Environment;
 class NodeState;
 
 /// The range of link protocols that a node speaks.
@@ -76,6 +77,9 @@ class Node {
  public:
   /// `events` must outlive the node.
   Node(NodeOptions options, Events& events);
+
+  /// On another clock and network than the operating system's, for tests (environment.h).
+  Node(NodeOptions options, Events& events, std::unique_ptr<Environment> environment);
 
   /// Without a `stop()` before it the peers see the node vanish, as when its process dies: no
   /// goodbye is sent, no message is handed back.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "replication/environment.h"
 #include "replication/node.h"
 #include "replication/owners.h"
 #include "replication/table_core.h"
@@ -20,7 +21,8 @@ class Mesh;
 /// Threads: `tables` and the handlers are fixed once the node is started; the rest from any thread.
 class NodeState {
  public:
-  NodeState(NodeOptions node_options, Events& node_events);
+  NodeState(NodeOptions node_options, Events& node_events,
+            std::unique_ptr<Environment> node_environment);
   ~NodeState();
 
   TableCore& add_table(std::string name, TableOptions table_options);
@@ -28,6 +30,7 @@ class NodeState {
   /// Tells the link thread that there is something to send; cheap when it knows already.
   void wake();
 
+  const std::unique_ptr<Environment> environment;  // First: all below may use it to their end.
   const NodeOptions options;
   const NodeId id;
   Events& events;

@@ -193,12 +193,13 @@ Outflow::Acked Outflow::acked(std::size_t table) const {
 
 void Outflow::note_sent(Sample& sample, std::uint64_t number) {
   if (sample.number != 0) return;
-  sample = {.number = number, .at = Clock::now()};
+  sample = {.number = number, .at = node_.environment->now()};
 }
 
 void Outflow::note_acked(Sample& sample, std::uint64_t number) {
   if (sample.number == 0 || number < sample.number) return;
-  auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - sample.at);
+  auto took =
+      std::chrono::duration_cast<std::chrono::microseconds>(node_.environment->now() - sample.at);
   sample.number = 0;
   ack_latency_ = ack_latency_.count() == 0 ? took : (7 * ack_latency_ + took) / 8;
   ack_latency_max_ = std::max(ack_latency_max_, took);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "replication/environment.h"
 #include "replication/error.h"
 #include "replication/frame.h"
 #include "replication/log_ring.h"
@@ -64,13 +65,11 @@ class Outflow {
   std::chrono::microseconds ack_latency_max() const { return ack_latency_max_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   enum class Phase { unknown, snapshot, live };
 
   struct Sample {  // One message or write on its way, to measure how long its ack takes.
     std::uint64_t number = 0;
-    Clock::time_point at;
+    Environment::Time at;
   };
 
   struct Flow {

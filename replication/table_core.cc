@@ -6,7 +6,6 @@
 #include <cstring>
 #include <future>
 #include <mutex>
-#include <random>
 
 #include "replication/entry.h"
 #include "replication/owners.h"
@@ -38,11 +37,6 @@ std::uint64_t hash_bytes(std::uint64_t seed, std::string_view bytes) {
 // Digests are compared between machines, so they read bytes in one order everywhere.
 static_assert(std::endian::native == std::endian::little, "hash_bytes() reads little-endian words");
 
-std::uint64_t random_seed() {
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32) | device();
-}
-
 }  // namespace
 
 void append_stamp(std::uint64_t stamp, std::string& bytes) { put_number(stamp, bytes); }
@@ -56,12 +50,13 @@ std::string_view without_stamp(std::string_view record) {
 }
 
 TableCore::TableCore(std::string name, TableOptions options, const Owners& owners,
-                     std::size_t log_ring_bytes, std::function<void()> wake)
+                     std::size_t log_ring_bytes, std::uint64_t hash_seed,
+                     std::function<void()> wake)
     : name_(std::move(name)),
       options_(options),
       owners_(owners),
       wake_(std::move(wake)),
-      seed_(random_seed()),
+      seed_(hash_seed),
       log_(log_ring_bytes),
       own_totals_(totals(self_ref)) {}
 

@@ -59,9 +59,10 @@ class TableCore {
   using LostHandler = std::function<void(const RecordView& ours, NodeRef winner)>;
   using ReplicatedHandler = std::function<void(boost::system::error_code)>;
 
-  /// `wake` is called after each write, from the writing thread.
+  /// `hash_seed` is this process's secret: clients choose keys and must not choose shards. `wake`
+  /// is called after each write, from the writing thread.
   TableCore(std::string name, TableOptions options, const Owners& owners,
-            std::size_t log_ring_bytes, std::function<void()> wake);
+            std::size_t log_ring_bytes, std::uint64_t hash_seed, std::function<void()> wake);
   ~TableCore();
   TableCore(const TableCore&) = delete;
   TableCore& operator=(const TableCore&) = delete;
@@ -182,7 +183,7 @@ class TableCore {
   const TableOptions options_;
   const Owners& owners_;
   const std::function<void()> wake_;
-  const std::uint64_t seed_;  // Keyed hashing: clients choose keys and must not choose shards.
+  const std::uint64_t seed_;  // Of hash().
   std::array<Shard, shard_count> shards_;
   LogRing log_;
   mutable Guarded<std::unordered_map<NodeRef, std::unique_ptr<OwnerTotals>>> totals_;

@@ -14,7 +14,7 @@ using Texts = std::set<std::string>;
 
 // One node's replica, fed by hand as if links brought it the entries of two peers.
 struct Replica {
-  explicit Replica(TableOptions options = {}) : table("t", options, owners, 1 << 20, [] {}) {
+  explicit Replica(TableOptions options = {}) : table("t", options, owners, 1 << 20, 7, [] {}) {
     b = meet("b");
     c = meet("c");
   }
