@@ -79,7 +79,7 @@ void Router::route(RoutedStanza stanza, RoutedLoop* here) {
     return bounce(stanza, xmpp::StanzaErrorCondition::service_unavailable, here);
   }
   if (stanza.to.is_full()) return route_to_session(std::move(stanza), here);
-  route_to_account(std::move(stanza), here);
+  route_to_account(stanza, here);
 }
 
 void Router::route_to_session(RoutedStanza stanza, RoutedLoop* here) {
@@ -88,12 +88,12 @@ void Router::route_to_session(RoutedStanza stanza, RoutedLoop* here) {
   }
   // RFC 6121 §8.5.3.2.1: a chat message for a resource that is gone goes to the account.
   if (stanza.kind == xmpp::Stanza::Kind::message && stanza.type == "chat") {
-    return route_to_account(std::move(stanza), here);
+    return route_to_account(stanza, here);
   }
   no_recipient(stanza, here);
 }
 
-void Router::route_to_account(RoutedStanza stanza, RoutedLoop* here) {
+void Router::route_to_account(const RoutedStanza& stanza, RoutedLoop* here) {
   if (stanza.kind == xmpp::Stanza::Kind::iq) return no_recipient(stanza, here);
   std::vector<SessionDirectory::Entry> entries = directory_.find_all(stanza.to.bare_str());
   std::erase_if(entries, [](const auto& entry) { return !entry.record.is_available; });

@@ -98,7 +98,7 @@ class Router {
   const LoopCounters& link_counters() const { return link_counters_; }
 
  private:
-  void route_to_account(RoutedStanza stanza, RoutedLoop* here);
+  void route_to_account(const RoutedStanza& stanza, RoutedLoop* here);
   void route_to_session(RoutedStanza stanza, RoutedLoop* here);
   void no_recipient(const RoutedStanza& stanza, RoutedLoop* here);
   void mailbox_full(const RoutedStanza& stanza, RoutedLoop* here);
