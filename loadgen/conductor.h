@@ -11,28 +11,13 @@
 #include "loadgen/fleet.h"
 #include "loadgen/live_view.h"
 #include "loadgen/recording.h"
+#include "loadgen/run_options.h"
 #include "loadgen/run_state.h"
 #include "loadgen/scenario.h"
 #include "loadgen/shard.h"
 #include "loadgen/threshold.h"
 
 namespace loadgen {
-
-struct RunOptions {
-  Scenario scenario;
-  std::vector<std::string> targets;  // HOST:PORT; empty with a cluster.
-  std::vector<int> server_pids;
-  std::string cluster_file;                  // Path of cluster.json, or empty.
-  std::vector<std::string> cluster_command;  // The supervisor's program and its first words.
-  ShardOptions shard;                        // What each thread plays; accounts included.
-  std::size_t threads = 1;
-  bool abort_on_audit = false;
-  bool resend = true;
-  UiMode ui = UiMode::automatic;
-  std::string folder;        // Where recording and reports go.
-  std::string command_line;  // As it was typed, for the report.
-  std::string commit;
-};
 
 /// Plays one scenario: paces the phases, acts on the cluster, samples, judges, records.
 ///

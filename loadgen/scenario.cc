@@ -262,6 +262,18 @@ const Phase* Scenario::find(std::string_view phase) const {
   return found == phases.end() ? nullptr : &*found;
 }
 
+std::uint64_t Scenario::sessions_max() const {
+  const auto whole = static_cast<double>(sessions);
+  double most = whole;
+  for (const Phase& phase : phases) {
+    if (phase.sessions) most = std::max(most, phase.sessions->of(whole));
+    for (const Action& action : phase.actions) {
+      if (action.kind == Action::Kind::set_sessions) most = std::max(most, action.amount.of(whole));
+    }
+  }
+  return static_cast<std::uint64_t>(most + 1) / 2 * 2;
+}
+
 Result<Scenario> parse_scenario(std::string_view toml, std::string_view file_name) {
   return Reader(toml, file_name).read();
 }

@@ -59,6 +59,8 @@ struct Scenario {
   /// Whether a phase acts on nodes, so that `--cluster` is needed.
   [[nodiscard]] bool acts_on_nodes() const;
   [[nodiscard]] const Phase* find(std::string_view phase) const;
+  /// The most sessions that any phase or action asks for, in whole pairs.
+  [[nodiscard]] std::uint64_t sessions_max() const;
 };
 
 /// Reads TOML. All faults at once, each as `file:line:column: error: …` with the line and a fix.
