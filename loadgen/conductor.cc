@@ -235,17 +235,7 @@ Snapshot Conductor::total_counters() {
   Snapshot total;
   for (auto& shard : shards_) total.add(shard->take());
   recent_.resize(std::max<std::size_t>(recent_.size(), 1));
-  Snapshot& running = recent_.front();
-  running.delivery.add(total.delivery);
-  running.within.add(total.within);
-  running.across.add(total.across);
-  running.login.add(total.login);
-  running.offline.add(total.offline);
-  running.lag.add(total.lag);
-  if (running.targets.size() < total.targets.size()) running.targets.resize(total.targets.size());
-  for (std::size_t i = 0; i < total.targets.size(); ++i) {
-    running.targets[i].delivery.add(total.targets[i].delivery);
-  }
+  recent_.front().add_histograms(total);
   return total;
 }
 
@@ -326,15 +316,7 @@ void Conductor::record_sample(const Snapshot& counters, double elapsed) {
                   {"generator_cpu", state_.generator_cpu},
                   {"nodes", std::move(nodes)}});
   state_.total = counters;
-  const auto take_histograms = [](Snapshot& to, const Snapshot& from) {
-    to.delivery = from.delivery;
-    to.within = from.within;
-    to.across = from.across;
-    to.login = from.login;
-    to.offline = from.offline;
-    to.lag = from.lag;
-  };
-  take_histograms(state_.total, whole_);
+  state_.total.Latencies::operator=(whole_);
   state_.recent = Snapshot();
   for (const Snapshot& one : recent_) state_.recent.add(one);
   scaling_figures();

@@ -16,16 +16,6 @@ constexpr std::uint64_t samples_min = 100;
 
 double in_seconds(Micros value) { return static_cast<double>(value.count()) / 1e6; }
 
-const Histogram* histogram_of(const Snapshot& measured, std::string_view name) {
-  if (name == "delivery") return &measured.delivery;
-  if (name == "within") return &measured.within;
-  if (name == "across") return &measured.across;
-  if (name == "login") return &measured.login;
-  if (name == "offline") return &measured.offline;
-  if (name == "lag") return &measured.lag;
-  return nullptr;
-}
-
 std::optional<double> value_of(const Histogram& histogram, std::string_view what) {
   if (what == "count") return static_cast<double>(histogram.count());
   if (histogram.count() == 0) return std::nullopt;
@@ -112,7 +102,7 @@ std::optional<double> Conductor::metric(const Threshold& threshold) {
   const auto dot = threshold.metric.find('.');
   if (threshold.phase.empty()) {
     if (dot != std::string::npos) {
-      const auto* histogram = histogram_of(whole_, threshold.metric.substr(0, dot));
+      const auto* histogram = whole_.find(threshold.metric.substr(0, dot));
       return histogram == nullptr ? std::nullopt
                                   : value_of(*histogram, threshold.metric.substr(dot + 1));
     }
@@ -122,7 +112,7 @@ std::optional<double> Conductor::metric(const Threshold& threshold) {
   for (const PhaseRecord& phase : phases_) {
     if (phase.name != threshold.phase) continue;
     if (dot != std::string::npos) {
-      const auto* histogram = histogram_of(phase.measured, threshold.metric.substr(0, dot));
+      const auto* histogram = phase.measured.find(threshold.metric.substr(0, dot));
       if (histogram == nullptr) return std::nullopt;
       const auto value = value_of(*histogram, threshold.metric.substr(dot + 1));
       // Nobody was offline: the longest absence is none, and not unknown.

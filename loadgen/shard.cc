@@ -14,45 +14,17 @@ constexpr Micros publish_every{100'000};
 constexpr Micros turn_max{10'000};
 // Nearer due times are served together: one wake-up a message would cost more than the message.
 constexpr Micros turn_min{250};
-constexpr Micros drain_limit{3'000'000};
 constexpr std::size_t due_a_turn = 4096;
 constexpr std::size_t reasons_max = 24;
 
 }  // namespace
-
-void Snapshot::add(const Snapshot& other) {
-  offered += other.offered;
-  received += other.received;
-  overflowed += other.overflowed;
-  held += other.held;
-  waiting += other.waiting;
-  online += other.online;
-  wanted += other.wanted;
-  logins += other.logins;
-  failed_logins += other.failed_logins;
-  forced += other.forced;
-  churned += other.churned;
-  audit.add(other.audit);
-  delivery.add(other.delivery);
-  within.add(other.within);
-  across.add(other.across);
-  login.add(other.login);
-  offline.add(other.offline);
-  lag.add(other.lag);
-  if (targets.size() < other.targets.size()) targets.resize(other.targets.size());
-  for (std::size_t i = 0; i < other.targets.size(); ++i) {
-    targets[i].online += other.targets[i].online;
-    targets[i].logins += other.targets[i].logins;
-    targets[i].delivery.add(other.targets[i].delivery);
-  }
-  for (const auto& [reason, count] : other.reasons) reasons[reason] += count;
-}
 
 Shard::Shard(ShardOptions options, TargetList& targets)
     : options_(std::move(options)),
       targets_(targets),
       salted_keys_(make_salted_keys()),
       random_(options_.seed * 1000003 + options_.shard),
+      pairs_(*this, random_),
       audit_(options_.run, {[this](std::uint32_t client) { return clients_[client]->bare_jid(); },
                             [this](std::uint32_t client) {
                               const auto& target = clients_[client]->target();
@@ -68,7 +40,7 @@ Shard::Shard(ShardOptions options, TargetList& targets)
                                                   options_.accounts[index]));
       clients_.back()->flow = audit_.add_flow(number, number ^ 1U);
     }
-    pairs_.emplace_back();
+    pairs_.add();
   }
   options_.accounts.clear();
   options_.accounts.shrink_to_fit();
@@ -81,7 +53,6 @@ Result<void> Shard::start(std::chrono::steady_clock::time_point zero) {
   if (context.has_error()) return context.error();
   ssl_context_ = std::move(*context);
   zero_ = zero;
-  paced_at_ = now();
   thread_ = std::thread([this] { run(); });
   return {};
 }
@@ -101,20 +72,18 @@ void Shard::set_rate(double messages_per_second) {
 }
 
 void Shard::set_sessions(std::size_t count, double logins_per_second) {
-  poller_.post([this, count, logins_per_second] {
-    wanted_pairs_ = std::min(count / 2, pairs_.size());
-    login_rate_ = logins_per_second;
-  });
+  poller_.post(
+      [this, count, logins_per_second] { pairs_.set_wanted(count / 2, logins_per_second / 2); });
 }
 
 void Shard::set_churn(double pairs_per_second) {
-  poller_.post([this, pairs_per_second] { churn_rate_ = pairs_per_second; });
+  poller_.post([this, pairs_per_second] { pairs_.set_churn(pairs_per_second); });
 }
 
 void Shard::finish_sending() {
   poller_.post([this] {
     sending_ = false;
-    churn_rate_ = 0;
+    pairs_.set_churn(0);
   });
 }
 
@@ -138,13 +107,7 @@ void Shard::conclude() {
 Snapshot Shard::take() {
   const std::lock_guard lock(mutex_);
   Snapshot result = published_;
-  published_.delivery.clear();
-  published_.within.clear();
-  published_.across.clear();
-  published_.login.clear();
-  published_.offline.clear();
-  published_.lag.clear();
-  for (auto& target : published_.targets) target.delivery.clear();
+  published_.clear_histograms();
   return result;
 }
 
@@ -168,8 +131,7 @@ void Shard::run() {
     const auto at = now();
     send_due(at);
     run_timers(at);
-    pace(at);
-    check_leaving(at);
+    pairs_.turn(at);
     flush_dirty();
     if (at - published_at_ >= publish_every) publish(at);
     auto wake = at + turn_max;
@@ -191,7 +153,7 @@ Micros Shard::next_gap() {
 }
 
 void Shard::send_due(Micros now) {
-  if (!sending_ || rate_ <= 0 || active_.empty()) {
+  if (!sending_ || rate_ <= 0 || pairs_.active().empty()) {
     next_due_ = Micros(-1);
     return;
   }
@@ -199,7 +161,7 @@ void Shard::send_due(Micros now) {
   for (std::size_t i = 0; i < due_a_turn && next_due_ <= now; ++i) {
     // Even arrivals take turns; Poisson ones fall on anybody.
     const auto at = options_.arrivals == Arrivals::even ? cursor_++ : random_();
-    const auto pair = active_[at / 2 % active_.size()];
+    const auto pair = pairs_.active()[at / 2 % pairs_.active().size()];
     send_on(2 * pair + static_cast<std::uint32_t>(at % 2), next_due_, now);
     next_due_ += next_gap();
   }
@@ -237,89 +199,30 @@ void Shard::set_timer(Client& client, Micros when) {
   timers_.push({when, client.index(), client.timer_turn});
 }
 
-void Shard::pace(Micros now) {
-  const double elapsed = static_cast<double>((now - paced_at_).count()) / 1e6;
-  paced_at_ = now;
-  // Credit is bounded: after a stall the logins do not come in one burst.
-  login_credit_ = std::min(login_credit_ + elapsed * login_rate_ / 2, 1 + login_rate_ / 20);
-  while (login_credit_ >= 1 && entered_pairs_ < wanted_pairs_) {
-    login_credit_ -= 1;
-    Pair& pair = pairs_[entered_pairs_];
-    if (pair.state == Pair::State::draining || pair.state == Pair::State::leaving) {
-      pair.come_back = true;
-    } else {
-      pair.state = Pair::State::entering;
-      clients_[2 * entered_pairs_]->enter();
-      clients_[2 * entered_pairs_ + 1]->enter();
-    }
-    ++entered_pairs_;
-  }
-  while (login_credit_ >= 1 && entered_pairs_ > wanted_pairs_) {
-    login_credit_ -= 1;
-    drain_pair(--entered_pairs_, false, now);
-  }
-  churn_credit_ = std::min(churn_credit_ + elapsed * churn_rate_, 1 + churn_rate_ / 20);
-  while (churn_credit_ >= 1 && !active_.empty()) {
-    churn_credit_ -= 1;
-    ++local_.churned;
-    drain_pair(active_[random_() % active_.size()], true, now);
-  }
+void Shard::enter(std::size_t pair) {
+  clients_[2 * pair]->enter();
+  clients_[2 * pair + 1]->enter();
 }
 
-void Shard::drain_pair(std::size_t index, bool come_back, Micros now) {
-  Pair& pair = pairs_[index];
-  pair.come_back = come_back;
-  if (pair.state == Pair::State::draining || pair.state == Pair::State::leaving) return;
-  if (pair.state == Pair::State::active) deactivate(index);
-  pair.state = Pair::State::draining;
-  pair.drain_by = now + drain_limit;
-  leaving_.push_back(index);
+void Shard::leave(std::size_t pair) {
+  clients_[2 * pair]->leave();
+  clients_[2 * pair + 1]->leave();
 }
 
-void Shard::activate(std::size_t index) {
-  Pair& pair = pairs_[index];
-  pair.state = Pair::State::active;
-  pair.place = active_.size();
-  active_.push_back(static_cast<std::uint32_t>(index));
+bool Shard::is_online(std::size_t pair) const {
+  return clients_[2 * pair]->is_online() && clients_[2 * pair + 1]->is_online();
 }
 
-void Shard::deactivate(std::size_t index) {
-  const auto place = pairs_[index].place;
-  active_[place] = active_.back();
-  pairs_[active_[place]].place = place;
-  active_.pop_back();
+bool Shard::is_away(std::size_t pair) const {
+  return clients_[2 * pair]->is_away() && clients_[2 * pair + 1]->is_away();
 }
 
-void Shard::check_leaving(Micros now) {
-  for (std::size_t i = 0; i < leaving_.size();) {
-    const auto index = leaving_[i];
-    Pair& pair = pairs_[index];
-    Client& one = *clients_[2 * index];
-    Client& other = *clients_[2 * index + 1];
-    if (pair.state == Pair::State::draining) {
-      // Nobody leaves in the middle of a message: its bounce would be our doing.
-      const bool quiet = audit_.open(one.flow) + audit_.open(other.flow) + one.outbox() +
-                             other.outbox() + one.unacked() + other.unacked() ==
-                         0;
-      if (quiet || now >= pair.drain_by) {
-        one.leave();
-        other.leave();
-        pair.state = Pair::State::leaving;
-      }
-    }
-    if (pair.state == Pair::State::leaving && one.is_away() && other.is_away()) {
-      leaving_[i] = leaving_.back();
-      leaving_.pop_back();
-      pair.state = Pair::State::idle;
-      if (pair.come_back) {
-        pair.state = Pair::State::entering;
-        one.enter();
-        other.enter();
-      }
-      continue;
-    }
-    ++i;
+bool Shard::is_quiet(std::size_t pair) const {
+  for (const auto index : {2 * pair, 2 * pair + 1}) {
+    const Client& client = *clients_[index];
+    if (audit_.open(client.flow) + client.outbox() + client.unacked() > 0) return false;
   }
+  return true;
 }
 
 void Shard::flush_dirty() {
@@ -368,15 +271,11 @@ void Shard::on_online(Client& client, Micros login_took) {
   if (client.entered_before) {
     audit_.on_sender_stream(client.flow);
     audit_.on_recipient_stream(clients_[client.index() ^ 1U]->flow);
-    const Pair& pair = pairs_[client.index() / 2];
-    if (pair.state == Pair::State::active) local_.offline.record(now() - client.offline_since());
+    const bool is_active = pairs_.is_active(client.index() / 2);
+    if (is_active) local_.offline.record(now() - client.offline_since());
   }
   client.entered_before = true;
-  const auto index = client.index() / 2;
-  if (pairs_[index].state == Pair::State::entering && clients_[2 * index]->is_online() &&
-      clients_[2 * index + 1]->is_online()) {
-    activate(index);
-  }
+  pairs_.on_online(client.index() / 2);
 }
 
 void Shard::on_ended(Client& client, Ending ending, std::string_view reason) {
@@ -430,29 +329,16 @@ void Shard::publish(Micros now) {
   published_at_ = now;
   local_.waiting = 0;
   for (const auto& client : clients_) local_.waiting += client->outbox();
-  local_.wanted = 2 * entered_pairs_;
+  local_.wanted = 2 * pairs_.entered();
+  local_.churned = pairs_.churned();
   local_.audit = audit_.counts();
   const std::lock_guard lock(mutex_);
   // Totals replace; histograms add to what was not taken yet.
   Snapshot next = local_;
-  next.delivery.add(published_.delivery);
-  next.within.add(published_.within);
-  next.across.add(published_.across);
-  next.login.add(published_.login);
-  next.offline.add(published_.offline);
-  next.lag.add(published_.lag);
-  for (std::size_t i = 0; i < published_.targets.size(); ++i) {
-    next.targets[i].delivery.add(published_.targets[i].delivery);
-  }
+  next.add_histograms(published_);
   published_ = std::move(next);
   offenders_ = audit_.offenders();
-  local_.delivery.clear();
-  local_.within.clear();
-  local_.across.clear();
-  local_.login.clear();
-  local_.offline.clear();
-  local_.lag.clear();
-  for (auto& target : local_.targets) target.delivery.clear();
+  local_.clear_histograms();
 }
 
 }  // namespace loadgen

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <queue>
@@ -11,8 +10,9 @@
 
 #include "loadgen/audit.h"
 #include "loadgen/client.h"
-#include "loadgen/histogram.h"
+#include "loadgen/pair_pacer.h"
 #include "loadgen/poller.h"
+#include "loadgen/snapshot.h"
 #include "loadgen/target.h"
 
 namespace loadgen {
@@ -33,45 +33,12 @@ struct ShardOptions {
   std::size_t shards = 1;
 };
 
-/// What a shard counts for one target.
-struct TargetCounts {
-  std::uint64_t online = 0;
-  std::uint64_t logins = 0;
-  Histogram delivery;  // To recipients there.
-};
-
-/// Counters are totals since the start; histograms hold what came since the last `take`.
-struct Snapshot {
-  std::uint64_t offered = 0;
-  std::uint64_t received = 0;
-  std::uint64_t overflowed = 0;  // Refused by a full outbox.
-  std::uint64_t held = 0;        // Closed model: not sent, as the last was not answered.
-  std::uint64_t waiting = 0;     // In outboxes now.
-  std::uint64_t online = 0;
-  std::uint64_t wanted = 0;
-  std::uint64_t logins = 0;
-  std::uint64_t failed_logins = 0;
-  std::uint64_t forced = 0;   // Streams that the server or the network ended.
-  std::uint64_t churned = 0;  // Pairs that left and came back on purpose.
-  AuditCounts audit;
-  Histogram delivery;
-  Histogram within;   // Both ends on one node.
-  Histogram across;   // On two.
-  Histogram login;    // From connecting to the bound session.
-  Histogram offline;  // From a forced end to the next session.
-  Histogram lag;      // From due to taken up by our loop.
-  std::vector<TargetCounts> targets;
-  std::map<std::string, std::uint64_t> reasons;  // Why streams ended and logins failed; bounded.
-
-  void add(const Snapshot& other);
-};
-
 /// A thread with its clients, both ends of each conversation among them, so that no latency ever
 /// compares two clocks and no message's audit needs a lock.
 ///
 /// Messages are due by the clock (open model): even or Poisson arrivals over all active flows.
 /// Threads: members marked [any thread]; the rest before `start` and after `stop`.
-class Shard final : public ClientOwner {
+class Shard final : public ClientOwner, private PairPacer::Players {
  public:
   Shard(ShardOptions options, TargetList& targets);
   ~Shard();
@@ -110,14 +77,6 @@ class Shard final : public ClientOwner {
   void on_in_doubt(const Outgoing& message) override;
 
  private:
-  /// Two clients that talk to each other, one flow each way.
-  struct Pair {
-    enum class State : std::uint8_t { idle, entering, active, draining, leaving };
-    State state = State::idle;
-    bool come_back = false;  // After `leaving`: churn, not goodbye.
-    std::size_t place = 0;   // In `active_`, while active.
-    Micros drain_by{};
-  };
   struct Timer {
     Micros when;
     std::uint32_t client;
@@ -129,13 +88,16 @@ class Shard final : public ClientOwner {
   void send_due(Micros now);
   void send_on(std::uint32_t client, Micros due, Micros now);
   void run_timers(Micros now);
-  void pace(Micros now);
-  void drain_pair(std::size_t pair, bool come_back, Micros now);
-  void activate(std::size_t pair);
-  void deactivate(std::size_t pair);
-  void check_leaving(Micros now);
   void flush_dirty();
   void publish(Micros now);
+
+  // Of PairPacer::Players: pair p is the clients 2p and 2p + 1.
+  void enter(std::size_t pair) override;
+  void leave(std::size_t pair) override;
+  bool is_online(std::size_t pair) const override;
+  bool is_away(std::size_t pair) const override;
+  bool is_quiet(std::size_t pair) const override;
+
   void count_reason(std::string_view reason);
   TargetCounts& counts_of(const Client& client);
   Micros next_gap();
@@ -146,25 +108,16 @@ class Shard final : public ClientOwner {
   std::unique_ptr<SaltedKeys, SaltedKeysFree> salted_keys_;
   SslContext ssl_context_;
   std::mt19937_64 random_;
+  PairPacer pairs_;
   Audit audit_;
   std::vector<std::unique_ptr<Client>> clients_;
-  std::vector<Pair> pairs_;
-  std::vector<std::uint32_t> active_;  // Pairs whose two ends were online: they carry traffic.
-  std::vector<std::size_t> leaving_;   // Pairs on their way out.
   std::priority_queue<Timer> timers_;
   std::vector<Client*> dirty_;
   Snapshot local_;
   std::chrono::steady_clock::time_point zero_;
   double rate_ = 0;
-  double login_rate_ = 0;
-  double churn_rate_ = 0;
-  double login_credit_ = 0;
-  double churn_credit_ = 0;
-  std::size_t wanted_pairs_ = 0;
-  std::size_t entered_pairs_ = 0;
   std::size_t cursor_ = 0;
   Micros next_due_{-1};
-  Micros paced_at_{};
   Micros published_at_{};
   bool sending_ = true;
 
