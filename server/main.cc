@@ -19,6 +19,7 @@
 #include "server/config/secret.h"
 #include "server/log/log.h"
 #include "server/node/server_node.h"
+#include "server/node/storage_report.h"
 #include "server/storage/open_store.h"
 #include "server/stream/tls_context.h"
 #include "server/version.h"
@@ -29,26 +30,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr auto database_retry = std::chrono::milliseconds(500);
-
-/// The database's ups and downs, into the log.
-class LoggedStorage final : public StorageEvents {
- public:
-  void database_lost(boost::system::error_code error, const std::string& detail) override {
-    log::event(log::Level::warning, "storage", "database_away",
-               {{"reason", error.message()}, {"detail", detail}});
-  }
-  void database_back(std::chrono::milliseconds outage) override {
-    log::event(log::Level::info, "storage", "database_back",
-               {{"milliseconds", static_cast<std::int64_t>(outage.count())}});
-  }
-  void database_error(boost::system::error_code error, const std::string& detail) override {
-    log::event(log::Level::error, "storage", "database_error",
-               {{"reason", error.message()}, {"detail", detail}});
-  }
-  void schema_migrated(int from, int to) override {
-    log::event(log::Level::info, "storage", "schema_migrated", {{"from", from}, {"to", to}});
-  }
-};
 
 int complain(const std::string& what, Exit code) {
   std::cerr << "meerkatd: " << what << '\n';
@@ -130,7 +111,7 @@ int serve(const LoadedConfig& loaded) {
                  : TlsContext::load(config.tls.certificate, config.tls.key);
   if (!tls) return complain("[tls] " + tls.error(), Exit(exit_bad_config));
 
-  LoggedStorage storage_events;
+  StorageReport storage_events;
   const auto patience = config.mysql ? config.mysql->start_wait : std::chrono::milliseconds(0);
   auto users =
       open_with_patience(storage_options(loaded, *mysql_password), storage_events, patience);
@@ -144,6 +125,7 @@ int serve(const LoadedConfig& loaded) {
   ServerNode node(control, config,
                   {std::string(version), *peer_secret, mysql_password->reveal(), token, *tls},
                   *std::move(users));
+  if (config.mysql) storage_events.count_into(node.metrics());
   asio::signal_set signals(control, SIGTERM, SIGINT, SIGHUP);
   std::function<void()> wait_for_signal = [&] {
     signals.async_wait([&](boost::system::error_code error, int signal) {

@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -13,6 +14,7 @@
 #include "discovery/file_backend.h"
 #include "discovery/mysql_backend.h"
 #include "server/log/log.h"
+#include "server/node/counted_registry.h"
 #include "xmpp/sasl/scram.h"
 
 namespace server {
@@ -118,6 +120,9 @@ std::optional<std::string> Cluster::start() {
   discovery.self.protocol_max = replication::ProtocolRange{}.max;
   discovery.self.state = discovery::NodeState::joining;
   if (config_.mysql) discovery.lease = config_.mysql->lease;
+  backend = std::make_unique<CountedRegistry>(
+      std::move(backend), uses_file ? CountedRegistry::Kind::file : CountedRegistry::Kind::mysql,
+      metrics_);
   discovery_ = std::make_unique<discovery::Discovery>(std::move(discovery), std::move(backend),
                                                       static_cast<discovery::Events&>(*this));
   discovery_->on_peers([this](std::vector<discovery::NodeRow> rows) { use_peers(rows); });
@@ -148,6 +153,15 @@ void Cluster::stop() {
 
 std::chrono::milliseconds Cluster::lease_remaining() const {
   return discovery_ ? discovery_->lease_remaining() : std::chrono::milliseconds(0);
+}
+
+std::size_t Cluster::leases_live() const {
+  if (!discovery_) return 0;
+  const auto peers = discovery_->peers();
+  const auto live = std::ranges::count_if(peers, [](const discovery::NodeRow& peer) {
+    return peer.lease_remaining > std::chrono::milliseconds(0);
+  });
+  return static_cast<std::size_t>(live) + (discovery_->lease_remaining().count() > 0 ? 1 : 0);
 }
 
 void Cluster::publish(const NodeReport& report) {
@@ -222,18 +236,19 @@ void Cluster::registered(std::uint16_t number) {
   log::event(log::Level::info, "discovery", "registered", {{"number", number}});
 }
 
-void Cluster::lease_renewed() { metrics_.count(metric::lease_renewals, {"ok"}); }
+void Cluster::lease_renewed() {
+  metrics_.count(metric::lease_renewals, {std::exchange(renewed_late_, false) ? "late" : "ok"});
+}
 
 void Cluster::lease_renewed_late(std::chrono::milliseconds late) {
   log::event(log::Level::warning, "discovery", "lease_renewed_late",
              {{"milliseconds", static_cast<std::int64_t>(late.count())}});
-  metrics_.count(metric::lease_renewals, {"late"});
+  renewed_late_ = true;  // lease_renewed() follows.
 }
 
 void Cluster::backend_failed(boost::system::error_code error, const std::string& detail) {
   log::event(log::Level::warning, "discovery", "registry_away",
              {{"reason", error.message()}, {"detail", detail}});
-  metrics_.count(metric::lease_renewals, {"failed"});
   events_.add("registry away: " + error.message());
 }
 

@@ -75,6 +75,9 @@ class Cluster : private replication::Events, private discovery::Events {
   bool is_listed() const { return !discovery_ || discovery_->self().has_value(); }
   std::chrono::milliseconds lease_remaining() const;
 
+  /// Nodes whose lease ran when the registry was last read, this one included; 0 without one.
+  std::size_t leases_live() const;
+
   void publish(const NodeReport& report);
   std::vector<std::pair<replication::NodeId, NodeReport>> reports() const;
 
@@ -112,6 +115,7 @@ class Cluster : private replication::Events, private discovery::Events {
   replication::Node node_;
   replication::Table<std::string, NodeReport> reports_;
   std::unique_ptr<discovery::Discovery> discovery_;
+  bool renewed_late_ = false;  // Discovery's thread alone.
   std::mutex publish_mutex_;
   std::optional<NodeReport> published_;
 };

@@ -7,8 +7,9 @@
 
 namespace server {
 
-/// What the storage has to tell; for logs and metrics. Called on the storage's own threads, some
-/// for every statement: cheap, thread-safe, and never back into the storage.
+/// What the storage has to tell; for logs and metrics. Called on the storage's own threads and, for
+/// calls that fail, on the caller's; some for every statement: cheap, thread-safe, and never back
+/// into the storage.
 class StorageEvents {
  public:
   virtual ~StorageEvents() = default;
@@ -28,6 +29,10 @@ class StorageEvents {
                               boost::system::error_code error) {
     (void)statement, (void)duration, (void)error;
   }
+
+  /// A call ended with `error`; also one that was refused before it ran, because the database is
+  /// away or too many wait, and also with what is an answer rather than a failure.
+  virtual void call_failed(boost::system::error_code error) { (void)error; }
 
   /// The database failed in a way that it should not; `detail` holds its words.
   virtual void database_error(boost::system::error_code error, const std::string& detail) {

@@ -74,6 +74,7 @@ asio::awaitable<std::invoke_result_t<Work&>> PooledUserStore::call(std::string_v
 }
 
 void PooledUserStore::count(error_code error) {
+  events_.call_failed(error);
   if (error.category() != storage_category()) return;
   errors_.at(static_cast<std::size_t>(error.value())).fetch_add(1, std::memory_order_relaxed);
 }

@@ -139,6 +139,7 @@ TEST_F(MysqlStore, RefusesCallsAtOnceWhenTooManyWait) {
   for (auto& answer : answers) busy += answer.get().error() == StorageErrc::busy ? 1 : 0;
   EXPECT_GE(busy, 20 - 5 - 3);
   EXPECT_EQ(store->status().errors.at("busy"), static_cast<std::uint64_t>(busy));
+  EXPECT_EQ(events_.count("failed"), 20U) << events_.all();  // The others: away, or too slow.
   server_->resume();
   EXPECT_TRUE(events_.wait_for_event("back"));
   store->stop();

@@ -28,6 +28,7 @@ class RecordedStorageEvents final : public StorageEvents {
                       boost::system::error_code) override {
     add("done " + std::string(statement));
   }
+  void call_failed(boost::system::error_code error) override { add("failed: " + error.message()); }
 
   bool wait_for_event(const std::string& text) {
     std::unique_lock lock(mutex_);

@@ -252,5 +252,14 @@ TEST_P(UserStoreTest, ReportsHowLongCallsWaitedAndTook) {
   EXPECT_TRUE(store_->available());
 }
 
+TEST_P(UserStoreTest, ReportsEachCallThatDidNotDoItsWork) {
+  ASSERT_TRUE(wait_for(store_->create("juliet", "localhost", keys('a'))).has_value());
+  EXPECT_EQ(events_.count("failed"), 0U) << events_.all();
+  ASSERT_TRUE(wait_for(store_->create("juliet", "localhost", keys('b'))).has_error());
+  ASSERT_TRUE(wait_for(store_->find("", "localhost")).has_error());  // Never reaches the database.
+  EXPECT_EQ(events_.count("failed: the account exists"), 1U) << events_.all();
+  EXPECT_EQ(events_.count("failed"), 2U) << events_.all();
+}
+
 }  // namespace
 }  // namespace server
