@@ -30,10 +30,10 @@ void Drain::start(const DrainOptions& options) {
   total_ = hooks_.sessions();
   // Nobody to hand over to, nobody to give notice to: nothing is gained by waiting.
   notice_ends_ = now + (has_successor ? config_.notice : std::chrono::milliseconds(0));
-  deadline_ = notice_ends_ + config_.deadline;
   last_step_ = now;
   {
     std::lock_guard lock(mutex_);
+    deadline_ = notice_ends_ + config_.deadline;
     status_.node = node_;
     status_.has_successor = has_successor;
     status_.sessions_total = total_;

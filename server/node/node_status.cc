@@ -54,9 +54,13 @@ ClusterStatus ServerNode::status() const {
   }
   std::sort(status.nodes.begin(), status.nodes.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
-  std::lock_guard lock(drain_mutex_);
-  if (drain_) status.drain = drain_->status();
+  status.drain = drain_status();
   return status;
+}
+
+std::optional<DrainStatus> ServerNode::drain_status() const {
+  std::lock_guard lock(drain_mutex_);
+  return drain_ ? std::optional(drain_->status()) : std::nullopt;
 }
 
 void ServerNode::observe_metrics() {
@@ -68,11 +72,24 @@ void ServerNode::observe_metrics() {
     }
     return samples;
   });
+  metrics_.observe(metric::loop_busy_ratio, [this] {
+    Samples samples;
+    for (std::size_t index = 0; index < busy_.size(); ++index) {
+      samples.push_back({{std::to_string(index)}, busy_[index]->value()});
+    }
+    return samples;
+  });
   metrics_.observe(metric::sessions, [this] {
     return Samples{{{"tcp"}, static_cast<double>(streams_.sessions.load())}};
   });
   metrics_.observe(metric::sessions_max,
                    [this] { return static_cast<double>(config_.limits.sessions_max); });
+  observe_peers();
+  if (config_.mysql) observe_database();
+  observe_drain();
+}
+
+void ServerNode::observe_peers() {
   metrics_.observe(metric::peers, [this] {
     std::map<std::string, double> counts;
     for (const auto& peer : cluster_.peers()) ++counts[replication::to_string(peer.state)];
@@ -103,9 +120,14 @@ void ServerNode::observe_metrics() {
     }
     return samples;
   });
+  metrics_.observe(metric::leases_live,
+                   [this] { return static_cast<double>(cluster_.leases_live()); });
   metrics_.observe(metric::lease_remaining, [this] {
     return std::chrono::duration<double>(cluster_.lease_remaining()).count();
   });
+}
+
+void ServerNode::observe_database() {
   metrics_.observe(metric::mysql_connections, [this] {
     const auto store = users_->status();
     return Samples{{{"busy"}, static_cast<double>(store.connections_busy)},
@@ -113,9 +135,32 @@ void ServerNode::observe_metrics() {
   });
   metrics_.observe(metric::mysql_queue,
                    [this] { return static_cast<double>(users_->status().jobs_waiting); });
+}
+
+void ServerNode::observe_drain() {
+  metrics_.observe(metric::drain_phase, [this] {
+    const auto drain = drain_status();
+    Samples samples;
+    for (const char* phase : {"notice", "handoff", "settle", "exit"}) {
+      samples.push_back({{phase}, drain && drain->phase == phase ? 1.0 : 0.0});
+    }
+    return samples;
+  });
   metrics_.observe(metric::drain_remaining, [this] {
-    std::lock_guard lock(drain_mutex_);
-    return drain_ ? static_cast<double>(streams_.sessions.load()) : 0.0;
+    return drain_status() ? static_cast<double>(streams_.sessions.load()) : 0.0;
+  });
+  metrics_.observe(metric::drain_moved, [this] {
+    const auto drain = drain_status();
+    double ended = 0;
+    for (const auto& loop : loops_) {
+      ended += static_cast<double>(loop->counters.sessions_drained.value());
+    }
+    return Samples{{{"ended"}, ended},
+                   {{"failed"}, drain ? static_cast<double>(drain->sessions_failed) : 0.0}};
+  });
+  metrics_.observe(metric::drain_deadline, [this] {
+    const auto drain = drain_status();
+    return drain ? std::chrono::duration<double>(drain->deadline_remaining).count() : 0.0;
   });
 }
 

@@ -78,6 +78,7 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
   for (std::size_t index = 0; index < loop_count(config); ++index) {
     loops_.push_back(std::make_unique<RoutedLoop>(index));
     listeners_.push_back(std::make_unique<ClientListener>(*loops_.back(), streams_));
+    busy_.push_back(std::make_unique<BusyRatio>());
     metrics_.add_loop(loops_.back()->counters);
   }
   metrics_.add_loop(router_.link_counters());
@@ -114,7 +115,10 @@ std::optional<std::string> ServerNode::start() {
     admin_->stop();
     return fault;
   }
-  for (auto& loop : loops_) loop->loop.start();
+  for (std::size_t index = 0; index < loops_.size(); ++index) {
+    loops_[index]->loop.start();
+    loops_[index]->loop.post([busy = busy_[index].get()] { busy->watch_this_thread(); });
+  }
   set_state(State::joining);
   wait_until_joined();
   return std::nullopt;
@@ -170,6 +174,7 @@ void ServerNode::on_second() {
     loop->loop.post([loop, posted] {
       loop->counters.loop_lag.observe(std::chrono::steady_clock::now() - posted);
     });
+    busy_[index]->look();
   }
   second_.expires_after(std::chrono::seconds(1));
   second_.async_wait([this](boost::system::error_code error) {
@@ -239,7 +244,10 @@ void ServerNode::end_sessions(std::uint64_t count) {
     if (extra > 0) --extra;
     if (here == 0) continue;
     ClientListener* listener = listeners_[index].get();
-    loops_[index]->loop.post([listener, here, text] { listener->end_sessions(here, text); });
+    LoopCounters* counters = &loops_[index]->counters;
+    loops_[index]->loop.post([listener, counters, here, text] {
+      counters->sessions_drained.add(listener->end_sessions(here, text));
+    });
   }
 }
 

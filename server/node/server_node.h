@@ -15,6 +15,7 @@
 #include "server/admin/control.h"
 #include "server/admin/event_ring.h"
 #include "server/config/config.h"
+#include "server/metrics/busy_ratio.h"
 #include "server/metrics/metrics.h"
 #include "server/modules/modules.h"
 #include "server/node/client_listener.h"
@@ -95,7 +96,11 @@ class ServerNode final : public NodeControl {
   void set_state(State state);
   std::string state_name() const;
   NodeReport report() const;
+  std::optional<DrainStatus> drain_status() const;
   void observe_metrics();
+  void observe_peers();
+  void observe_database();
+  void observe_drain();
   void start_drain(const DrainOptions& options);
   void on_drained(std::uint64_t left);
   void end_sessions(std::uint64_t count);
@@ -116,6 +121,7 @@ class ServerNode final : public NodeControl {
   ModuleContext modules_;
   StreamServices streams_;
   std::vector<std::unique_ptr<RoutedLoop>> loops_;
+  std::vector<std::unique_ptr<BusyRatio>> busy_;  // Of each loop's thread.
   std::vector<std::unique_ptr<ClientListener>> listeners_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<Drain> drain_;
