@@ -1,6 +1,5 @@
 #include "discovery/file_backend.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <set>
@@ -21,7 +20,7 @@ constexpr auto endless_lease = std::chrono::hours(24);
 
 FileBackend::FileBackend(std::filesystem::path path) : path_(std::move(path)) {}
 
-Result<Reading> FileBackend::read() {
+Result<Reading> FileBackend::list() {
   std::ifstream file(path_, std::ios::binary);
   if (!file) {
     last_failure_ = path_.string() + ": " + std::generic_category().message(errno);
@@ -69,20 +68,20 @@ Result<Reading> FileBackend::read() {
   return reading;
 }
 
+Result<Reading> FileBackend::read() {
+  Result<Reading> reading = list();
+  // The file does not tell one life of this node from another: that it is listed is all it says.
+  if (reading && self_) (void)complete_own_row(*reading, *self_);
+  return reading;
+}
+
 Result<Reading> FileBackend::renew(const NodeRow& self, std::chrono::milliseconds /*lease*/) {
-  Result<Reading> reading = read();
-  if (reading.has_error()) return reading;
-  const auto own = std::ranges::find(reading->nodes, self.name, &NodeRow::name);
-  if (own == reading->nodes.end()) {
+  self_ = self;
+  Result<Reading> reading = list();
+  if (reading && !complete_own_row(*reading, self)) {
     last_failure_ = path_.string() + ": does not list " + self.name;
     return Errc::not_listed;
   }
-  // Of this node more is known than the file says.
-  own->incarnation = self.incarnation;
-  own->version = self.version;
-  own->protocol_min = self.protocol_min;
-  own->protocol_max = self.protocol_max;
-  own->state = self.state;
   return reading;
 }
 

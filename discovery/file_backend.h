@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "discovery/backend.h"
@@ -24,7 +25,10 @@ class FileBackend final : public Backend {
   [[nodiscard]] std::string last_failure() const override { return last_failure_; }
 
  private:
+  Result<Reading> list();
+
   std::filesystem::path path_;
+  std::optional<NodeRow> self_;  // As last given to renew().
   std::string last_failure_;
 };
 

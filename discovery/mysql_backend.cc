@@ -7,6 +7,7 @@
 #include <cppconn/statement.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace discovery {
@@ -14,10 +15,13 @@ namespace {
 
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t nodes_max =
-    1'000;                           // Rows only suggest: a forged million costs one read (K7).
-constexpr int claim_tries_max = 32;  // Each lost race means that another node got listed.
+    1'000;  // Rows only suggest: a forged million costs one read (K7).
+
+// Each lost race means that another node got listed, so there are no more than nodes.
+constexpr std::size_t claim_tries_max = nodes_max;
 
 // Byte strings, so that no collation merges two names and none is padded.
 constexpr const char* create_table =
@@ -41,7 +45,21 @@ constexpr const char* select_nodes =
     " TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), lease_until) AS remaining,"
     " TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) AS now"
     " FROM discovery_nodes WHERE cluster = ?"
-    " ORDER BY lease_until > UTC_TIMESTAMP(6) DESC, number LIMIT ?";
+    " ORDER BY name = ? DESC, lease_until > UTC_TIMESTAMP(6) DESC, number LIMIT ?";
+
+// One row, also when nobody has the name.
+constexpr const char* select_holder =
+    "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)), incarnation,"
+    " peer_address, TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), lease_until)"
+    " FROM (SELECT 1) AS always"
+    " LEFT JOIN discovery_nodes ON cluster = ? AND name = ?";
+
+// Of all rows, also of those that a reading leaves out.
+constexpr const char* select_free_number =
+    "SELECT MIN(candidate) FROM (SELECT 1 AS candidate"
+    " UNION ALL SELECT number + 1 FROM discovery_nodes WHERE cluster = ?) AS candidates"
+    " WHERE candidate <= 65535"
+    " AND candidate NOT IN (SELECT number FROM discovery_nodes WHERE cluster = ?)";
 
 constexpr const char* renew_row =
     "UPDATE discovery_nodes SET peer_address = ?, version = ?, protocol_min = ?, protocol_max = ?,"
@@ -91,11 +109,14 @@ bool is_sound(const NodeRow& row) {
 // One connection with its statements. Every member throws sql::SQLException.
 class MysqlBackend::Session {
  public:
-  Session(const MysqlAddress& address, std::string cluster)
-      : cluster_(std::move(cluster)), connection_(open_mysql(address)) {
+  Session(const MysqlAddress& address, std::string cluster, Clock::time_point until)
+      : cluster_(std::move(cluster)), until_(until), connection_(open_mysql(address)) {
+    check_time();
     std::unique_ptr<sql::Statement> statement(connection_->createStatement());
     statement->execute(create_table);
     select_ = prepare(select_nodes);
+    holder_ = prepare(select_holder);
+    free_number_ = prepare(select_free_number);
     renew_ = prepare(renew_row);
     take_over_ = prepare(take_row_over);
     insert_ = prepare(insert_row);
@@ -103,10 +124,16 @@ class MysqlBackend::Session {
     delete_ = prepare(delete_row);
   }
 
-  Reading read() {
+  // No statement is begun after `until`.
+  void set_deadline(Clock::time_point until) { until_ = until; }
+
+  // `own_name` first, so that no number of forged rows pushes it out of the reading.
+  Reading read(const std::string& own_name) {
+    check_time();
     Reading reading;
     select_->setString(1, cluster_);
-    select_->setUInt64(2, nodes_max + 1);
+    select_->setString(2, own_name);
+    select_->setUInt64(3, nodes_max + 1);
     std::unique_ptr<sql::ResultSet> rows(select_->executeQuery());
     while (rows->next()) {
       NodeRow row{
@@ -129,7 +156,40 @@ class MysqlBackend::Session {
     return reading;
   }
 
+  // Who has a name, and the database's time in microseconds since 1970.
+  struct Holder {
+    bool is_there = false;
+    std::uint64_t incarnation = 0;
+    std::string peer_address{};
+    microseconds lease_remaining{0};
+    std::uint64_t now = 0;
+  };
+  Holder holder(const std::string& name) {
+    check_time();
+    holder_->setString(1, cluster_);
+    holder_->setString(2, name);
+    std::unique_ptr<sql::ResultSet> rows(holder_->executeQuery());
+    rows->next();
+    if (rows->isNull(2)) return {.now = rows->getUInt64(1)};
+    return {.is_there = true,
+            .incarnation = rows->getUInt64(2),
+            .peer_address = rows->getString(3),
+            .lease_remaining = microseconds(rows->getInt64(4)),
+            .now = rows->getUInt64(1)};
+  }
+
+  // The least that no node has; 0: all are taken.
+  std::uint16_t free_number() {
+    check_time();
+    free_number_->setString(1, cluster_);
+    free_number_->setString(2, cluster_);
+    std::unique_ptr<sql::ResultSet> rows(free_number_->executeQuery());
+    rows->next();
+    return rows->isNull(1) ? 0 : static_cast<std::uint16_t>(rows->getUInt(1));
+  }
+
   bool renew(const NodeRow& self, milliseconds lease) {
+    check_time();
     int at = set_row(*renew_, self, lease);
     renew_->setString(++at, cluster_);
     renew_->setString(++at, self.name);
@@ -138,6 +198,7 @@ class MysqlBackend::Session {
   }
 
   bool take_over(const NodeRow& self, milliseconds lease, std::uint64_t former, bool even_alive) {
+    check_time();
     int at = set_row(*take_over_, self, lease);
     take_over_->setUInt64(++at, self.incarnation);
     take_over_->setString(++at, cluster_);
@@ -148,6 +209,7 @@ class MysqlBackend::Session {
   }
 
   void insert(const NodeRow& self, milliseconds lease, std::uint16_t number) {
+    check_time();
     int at = set_row(*insert_, self, lease);
     insert_->setUInt64(++at, self.incarnation);
     insert_->setString(++at, cluster_);
@@ -157,12 +219,14 @@ class MysqlBackend::Session {
   }
 
   void recycle(milliseconds expired_for) {
+    check_time();
     recycle_->setString(1, cluster_);
     recycle_->setInt64(2, microseconds(expired_for).count());
     recycle_->executeUpdate();
   }
 
   void remove(const NodeRow& self) {
+    check_time();
     delete_->setString(1, cluster_);
     delete_->setString(2, self.name);
     delete_->setUInt64(3, self.incarnation);
@@ -171,7 +235,14 @@ class MysqlBackend::Session {
 
  private:
   std::unique_ptr<sql::PreparedStatement> prepare(const char* text) {
+    check_time();
     return std::unique_ptr<sql::PreparedStatement>(connection_->prepareStatement(text));
+  }
+
+  // Each answer has its own time limit: many that are just in time would add up.
+  void check_time() const {
+    constexpr int server_lost = 2013;  // CR_SERVER_LOST, as the client library says it.
+    if (Clock::now() > until_) throw sql::SQLException("answers too slowly", "HYT00", server_lost);
   }
 
   // The six columns that every write of a row begins with; returns how many there are.
@@ -187,8 +258,10 @@ class MysqlBackend::Session {
 
   MysqlThread thread_;
   std::string cluster_;
+  Clock::time_point until_;
   std::unique_ptr<sql::Connection> connection_;  // Outlives the statements below.
-  std::unique_ptr<sql::PreparedStatement> select_, renew_, take_over_, insert_, recycle_, delete_;
+  std::unique_ptr<sql::PreparedStatement> select_, holder_, free_number_, renew_, take_over_,
+      insert_, recycle_, delete_;
 };
 
 MysqlBackend::MysqlBackend(MysqlAddress address, std::string cluster)
@@ -200,20 +273,31 @@ MysqlBackend::~MysqlBackend() = default;
 // a lost race costs the session: its state is no longer known.
 template <class F>
 auto MysqlBackend::on_session(F use) -> decltype(use(std::declval<Session&>())) {
+  const auto until = Clock::now() + address_.connect_timeout + address_.query_timeout;
   try {
-    if (!session_) session_ = std::make_unique<Session>(address_, cluster_);
+    if (!session_) session_ = std::make_unique<Session>(address_, cluster_, until);
+    session_->set_deadline(until);
     return use(*session_);
   } catch (const sql::SQLException& error) {
     session_.reset();
-    working_since_.reset();
+    if (continuity_) continuity_->failed();
     last_failure_ = describe(address_) + ": " + error.what() + " (error " +
                     std::to_string(error.getErrorCode()) + ")";
     return errc_of(mysql_fault(error));
   }
 }
 
+Result<std::uint64_t> MysqlBackend::start_stamp(const std::string& name) {
+  return on_session([&](Session& session) -> Result<std::uint64_t> {
+    const Session::Holder former = session.holder(name);
+    constexpr auto last = std::numeric_limits<std::uint64_t>::max();
+    if (!former.is_there || former.incarnation == last) return former.now;
+    return std::max(former.now, former.incarnation + 1);
+  });
+}
+
 Result<Reading> MysqlBackend::read() {
-  return on_session([](Session& session) -> Result<Reading> { return session.read(); });
+  return on_session([this](Session& session) -> Result<Reading> { return session.read(name_); });
 }
 
 Result<void> MysqlBackend::leave(const NodeRow& self) {
@@ -224,40 +308,38 @@ Result<void> MysqlBackend::leave(const NodeRow& self) {
 }
 
 Result<Reading> MysqlBackend::renew(const NodeRow& self, milliseconds lease) {
+  name_ = self.name;
   return on_session([&](Session& session) -> Result<Reading> {
     if (!session.renew(self, lease)) {
       const Result<void> claimed = claim(session, self, lease);
       if (claimed.has_error()) return claimed.error();
     }
     was_listed_ = true;
-    Reading reading = session.read();
+    Reading reading = session.read(name_);
     recycle_if_due(session, reading, lease);
     return reading;
   });
 }
 
 Result<void> MysqlBackend::claim(Session& session, const NodeRow& self, milliseconds lease) {
-  for (int tries = 0; tries < claim_tries_max; ++tries) {
-    const Reading reading = session.read();
-    const auto& nodes = reading.nodes;
-    const auto holder = std::ranges::find(nodes, self.name, &NodeRow::name);
-    if (holder != nodes.end()) {
-      const bool former_life = !was_listed_ && holder->peer_address == self.peer_address &&
-                               holder->incarnation < self.incarnation;
-      if (session.take_over(self, lease, holder->incarnation, former_life)) return {};
-      if (holder->lease_remaining > milliseconds(0)) {
-        last_failure_ = "the name " + self.name + " is held by the node at " +
-                        holder->peer_address + " for another " +
-                        std::to_string(holder->lease_remaining.count()) + " ms";
+  for (std::size_t tries = 0; tries < claim_tries_max; ++tries) {
+    const Session::Holder holder = session.holder(self.name);
+    if (holder.is_there) {
+      const bool former_life = !was_listed_ && holder.peer_address == self.peer_address &&
+                               holder.incarnation < self.incarnation;
+      if (session.take_over(self, lease, holder.incarnation, former_life)) return {};
+      if (holder.lease_remaining > microseconds(0)) {
+        const auto remaining = std::chrono::floor<milliseconds>(holder.lease_remaining);
+        last_failure_ = "the name " + self.name + " is held by the node at " + holder.peer_address +
+                        " for another " + std::to_string(remaining.count()) + " ms";
         return Errc::name_taken;
       }
       continue;  // Gone or renewed since it was read.
     }
 
-    // The least free number. Another node may take it first: then look again.
-    std::uint16_t number = 1;
-    while (std::ranges::find(nodes, number, &NodeRow::number) != nodes.end()) ++number;
-    if (nodes.size() >= nodes_max) break;
+    // Another node may take the number first: then look again.
+    const std::uint16_t number = session.free_number();
+    if (number == 0) break;
     try {
       session.insert(self, lease, number);
       return {};
@@ -274,12 +356,11 @@ void MysqlBackend::recycle_if_due(Session& session, const Reading& reading, mill
   // After an outage every lease is over, and each node needs a moment to renew its own. So a row
   // goes only when the registry has worked, as seen from here, for all of the time that the row
   // was over: then its node had the chance.
-  const auto now = std::chrono::steady_clock::now();
-  if (!working_since_ || now - last_answer_ > lease / 2) working_since_ = now;
-  last_answer_ = now;
+  if (!continuity_) continuity_.emplace(lease);
+  continuity_->answered(Clock::now(), reading.clock);
   const bool any_over = std::ranges::any_of(
       reading.nodes, [&](const NodeRow& row) { return row.lease_remaining < -lease; });
-  if (any_over && now - *working_since_ > lease) session.recycle(lease);
+  if (any_over && continuity_->has_lasted_a_lease()) session.recycle(lease);
 }
 
 }  // namespace discovery

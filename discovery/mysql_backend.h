@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "discovery/backend.h"
+#include "discovery/continuity.h"
 #include "discovery/mysql_connection.h"
 
 namespace discovery {
@@ -15,12 +17,16 @@ namespace discovery {
 /// All time is the database's (UTC_TIMESTAMP): the nodes' clocks may differ. Each statement stands
 /// alone, and two unique keys (cluster and name, cluster and number) decide every race, so no
 /// transaction or lock is held between them. A lost connection is opened again by the next call.
+///
+/// A call ends, however slow the database is, soon after `connect_timeout` and `query_timeout`
+/// together: no further statement is begun after that, and one answer takes a query_timeout.
 class MysqlBackend final : public Backend {
  public:
   /// `cluster` (1..64 bytes) tells clusters apart that share a database.
   MysqlBackend(MysqlAddress address, std::string cluster);
   ~MysqlBackend() override;
 
+  Result<std::uint64_t> start_stamp(const std::string& name) override;
   Result<Reading> renew(const NodeRow& self, std::chrono::milliseconds lease) override;
   Result<Reading> read() override;
   Result<void> leave(const NodeRow& self) override;
@@ -37,10 +43,10 @@ class MysqlBackend final : public Backend {
 
   MysqlAddress address_;
   std::string cluster_;
+  std::string name_;  // Of this node, once renew() has said it.
   std::unique_ptr<Session> session_;
   bool was_listed_ = false;  // A first claim may take over a former life's row; a later one not.
-  std::optional<std::chrono::steady_clock::time_point> working_since_;  // Without a gap.
-  std::chrono::steady_clock::time_point last_answer_;
+  std::optional<Continuity> continuity_;  // From the first renewal on, which says the lease.
   std::string last_failure_;
 };
 

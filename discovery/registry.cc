@@ -8,6 +8,8 @@
 #include <thread>
 #include <utility>
 
+#include "discovery/continuity.h"
+
 namespace discovery {
 namespace {
 
@@ -17,6 +19,9 @@ using Moment = Clock::time_point;
 
 constexpr auto clock_offset_max = milliseconds(2'000);  // NTP keeps machines far closer than that.
 constexpr std::size_t version_bytes_max = 64;
+
+// A lease that ends later than it did has been renewed; less is rounding.
+constexpr auto renewal_min = milliseconds(10);
 
 milliseconds to_ms(Clock::duration duration) {
   return std::chrono::duration_cast<milliseconds>(duration);
@@ -38,7 +43,8 @@ class Discovery::Worker {
       : options_(std::move(options)),
         backend_(std::move(backend)),
         events_(events),
-        wanted_state_(options_.self.state) {}
+        wanted_state_(options_.self.state),
+        continuity_(options_.lease) {}
 
   ~Worker() { assert(!thread_.joinable()); }
 
@@ -184,10 +190,8 @@ class Discovery::Worker {
   // The peers are those whose lease runs. After a gap in the readings, of whatever length, known
   // ones whose lease is over stay for one lease more: they had no way to renew it.
   void report_peers(const Reading& reading) {
-    const Moment now = Clock::now();
-    if (!last_reading_ || now - *last_reading_ > options_.lease / 2) unbroken_since_ = now;
-    last_reading_ = now;
-    const bool lenient = now - unbroken_since_ < options_.lease;
+    continuity_.answered(Clock::now(), reading.clock);
+    const bool lenient = !continuity_.has_lasted_a_lease();
 
     std::vector<NodeRow> found;
     for (const NodeRow& row : reading.nodes) {
@@ -224,10 +228,17 @@ class Discovery::Worker {
     const Result<Reading> reading = backend_->read();
     if (reading.has_error()) return;  // The next turn tells.
     const auto holder = std::ranges::find(reading->nodes, self.name, &NodeRow::name);
-    if (holder == reading->nodes.end()) return nudge();
+    if (holder == reading->nodes.end()) return;  // It left, or is unsound: the next turn tells.
+    // By the registry's clock: the stamp in the row, whatever that clock does.
+    const Stamp lease_end = reading->clock.value_or(Stamp()) + holder->lease_remaining;
     if (!name_holder_ || name_holder_->incarnation != holder->incarnation) {
-      name_holder_ = *holder;
+      name_holder_ = {holder->incarnation, lease_end};
       events_.name_taken(*holder);
+    }
+    const bool is_alive = lease_end > name_holder_->lease_end + renewal_min;
+    if ((is_alive || holder->incarnation > self.incarnation) && !name_holder_->is_refused) {
+      name_holder_->is_refused = true;
+      events_.name_refused(*holder);
     }
   }
 
@@ -251,7 +262,7 @@ class Discovery::Worker {
       available_ = true;
     }
     if (!since) return;
-    last_reading_.reset();  // Whatever was missed meanwhile: see report_peers().
+    continuity_.failed();  // Whatever was missed meanwhile: see report_peers().
     last_error_ = {};
     events_.backend_recovered(to_ms(Clock::now() - *since));
   }
@@ -274,6 +285,15 @@ class Discovery::Worker {
     return written_state_;
   }
 
+  using Stamp = Continuity::Stamp;
+
+  // Who has our name, as first seen.
+  struct NameHolder {
+    std::uint64_t incarnation = 0;
+    Stamp lease_end;
+    bool is_refused = false;  // Told: it will not go.
+  };
+
   const DiscoveryOptions options_;
   std::unique_ptr<Backend> backend_;
   Events& events_;
@@ -293,9 +313,9 @@ class Discovery::Worker {
 
   // The worker's thread alone.
   bool claimed_ = false, is_listed_ = false, peers_given_ = false, clock_differs_ = false;
-  Moment last_renewal_, unbroken_since_;
-  std::optional<Moment> last_reading_;
-  std::optional<NodeRow> name_holder_;
+  Moment last_renewal_;
+  Continuity continuity_;
+  std::optional<NameHolder> name_holder_;
   boost::system::error_code last_error_;
   std::set<std::pair<std::string, std::uint64_t>> incompatible_;  // Reported, and still listed.
   std::size_t rows_ignored_ = 0;

@@ -38,6 +38,11 @@ class Events {
   /// listed, is told no peers that it did not know, and tries until the holder's lease ends.
   virtual void name_taken(const NodeRow& holder) { (void)holder; }
 
+  /// The name is not to be had by waiting: the holder has renewed its lease since name_taken(), so
+  /// it is alive, or it is a later life than this node, after which no peer takes this one back.
+  /// Once a holder. Discovery tries on; its user had better end the node and say why.
+  virtual void name_refused(const NodeRow& holder) { (void)holder; }
+
   /// A listed node speaks no protocol version that we do; it is not among the peers. Once a life.
   virtual void incompatible_peer(const NodeRow& peer) { (void)peer; }
 
@@ -74,10 +79,12 @@ struct DiscoveryOptions {
 /// A name belongs to one live node. A newcomer with a taken name waits for the holder's lease to
 /// end, except that it takes over at once from its own former life: a lesser incarnation at the
 /// same peer address, whose process must be dead for the address to be free. Only a first claim
-/// may do so; a node that lost its row that way waits, so that two cannot take turns.
+/// may do so; a node that lost its row that way waits, so that two cannot take turns. A node that
+/// was asleep for longer than its lease claims its row anew: it gets it back, or another number
+/// if the row was recycled, or learns that a later life has its name (name_refused).
 ///
 /// Threads: has one of its own, on which the back end, the callback and the events run. All members
-/// may be called from any thread. Design: discovery/README.md
+/// may be called from any thread. Design: docs/design/0006-discovery.md
 class Discovery {
  public:
   using PeersCallback = std::function<void(std::vector<NodeRow>)>;

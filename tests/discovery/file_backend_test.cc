@@ -97,5 +97,17 @@ TEST_F(FileBackendTest, IsReadAgainWhenItChangesAndKeepsTheLastGoodList) {
   discovery.stop();
 }
 
+TEST_F(FileBackendTest, ListsThisNodeOnceHoweverOftenItIsRead) {
+  write("n1 127.0.0.1:5290\nn2 127.0.0.1:5291\n");
+  RecordedEvents events;
+  Discovery discovery({.self = self_, .lease = 400ms, .read_interval = 20ms},
+                      std::make_unique<FileBackend>(path()), events);
+  ASSERT_TRUE(discovery.start().has_value());
+  ASSERT_TRUE(events.wait_for("renewed"));
+  for (int n = 0; n < 3; ++n) ASSERT_TRUE(events.wait_for("renewed", events.mark()));
+  EXPECT_EQ(events.count("registered"), 1U) << events.all();
+  discovery.stop();
+}
+
 }  // namespace
 }  // namespace discovery

@@ -22,6 +22,7 @@ class RecordedEvents final : public Events {
   }
   void backend_recovered(std::chrono::milliseconds) override { add("recovered"); }
   void name_taken(const NodeRow& holder) override { add("taken by " + holder.peer_address); }
+  void name_refused(const NodeRow& holder) override { add("refused by " + holder.peer_address); }
   void incompatible_peer(const NodeRow& peer) override { add("incompatible " + peer.name); }
   void rows_ignored(std::size_t count) override { add("ignored " + std::to_string(count)); }
   void clock_differs(std::chrono::milliseconds) override { add("clock differs"); }

@@ -60,6 +60,13 @@ class FakeRegistry {
     rows_[row.name] = {row, Clock::now() + lease_time};
   }
 
+  // Sets the registry's clock forward, as an administrator or a fail-over does.
+  void jump(std::chrono::seconds forward) {
+    const std::lock_guard lock(mutex_);
+    for (auto& [name, entry] : rows_) entry.lease_end -= forward;
+    clock_offset_ = clock_offset_.load() + forward;
+  }
+
   void set_clock_offset(std::chrono::seconds offset) { clock_offset_ = offset; }
   int reads() const { return reads_; }
 
@@ -256,6 +263,61 @@ TEST(Discovery, WaitsForItsNameUntilTheHoldersLeaseEnds) {
   holder.die();
   EXPECT_TRUE(newcomer.events.wait_for("registered")) << newcomer.events.all();
   EXPECT_EQ(newcomer.events.count("taken"), 1U);
+}
+
+TEST(Discovery, RefusesTheNewerOfTwoNodesWithOneNameOnceTheOlderHasShownThatItLives) {
+  FakeRegistry registry;
+  Node holder(registry, "n1", 1);
+  ASSERT_TRUE(holder.events.wait_for("registered"));
+  Node newcomer(registry, "n1", 2);
+  ASSERT_TRUE(newcomer.events.wait_for("refused by n1.example:5290")) << newcomer.events.all();
+  EXPECT_TRUE(newcomer.events.has("taken"));
+  ASSERT_TRUE(holder.events.wait_for("renewed", holder.events.mark()));
+  ASSERT_TRUE(holder.events.wait_for("renewed", holder.events.mark()));
+  EXPECT_EQ(newcomer.events.count("refused"), 1U) << newcomer.events.all();
+  EXPECT_FALSE(holder.events.has("taken")) << holder.events.all();
+  EXPECT_FALSE(newcomer.events.has("registered"));
+}
+
+TEST(Discovery, DoesNotRefuseANameWhoseHolderIsDead) {
+  FakeRegistry registry;
+  Node holder(registry, "n1", 1);
+  ASSERT_TRUE(holder.events.wait_for("registered"));
+  holder.die();
+  Node newcomer(registry, "n1", 2);
+  EXPECT_TRUE(newcomer.events.wait_for("registered")) << newcomer.events.all();
+  EXPECT_FALSE(newcomer.events.has("refused")) << newcomer.events.all();
+}
+
+// A node that was paused for longer than its lease, while a later life of it was started.
+TEST(Discovery, TellsANodeWhoseNameALaterLifeHasThatItIsRefused) {
+  FakeRegistry registry;
+  Node paused(registry, "n1", 1);
+  ASSERT_TRUE(paused.events.wait_for("registered"));
+  registry.put(row("n1", 2), 1h);
+  EXPECT_TRUE(paused.events.wait_for("taken")) << paused.events.all();
+  EXPECT_TRUE(paused.events.wait_for("refused")) << paused.events.all();
+  EXPECT_FALSE(paused.discovery.self().has_value());
+}
+
+// All leases are over at once, and no node is dead.
+TEST(Discovery, KeepsItsPeersWhenTheRegistrysClockIsSetForward) {
+  FakeRegistry registry;
+  Node one(registry, "n1");
+  Node two(registry, "n2");
+  ASSERT_TRUE(one.events.wait_for("peers n2"));
+  ASSERT_TRUE(two.events.wait_for("peers n1"));
+  // Known for so long that neither is lenient any more.
+  EXPECT_TRUE(eventually(20s, [&] { return one.events.count("renewed") >= 8; }));
+  const std::size_t first = one.events.mark();
+  const std::size_t second = two.events.mark();
+  registry.jump(3600s);
+  for (int n = 0; n < 6; ++n) {
+    ASSERT_TRUE(one.events.wait_for("renewed", one.events.mark()));
+    ASSERT_TRUE(two.events.wait_for("renewed", two.events.mark()));
+  }
+  EXPECT_FALSE(one.events.has("peers", first)) << one.events.all();
+  EXPECT_FALSE(two.events.has("peers", second)) << two.events.all();
 }
 
 TEST(Discovery, ClaimsARowThatSomebodyRemoved) {
