@@ -6,18 +6,14 @@
 #include <utility>
 
 #include "xmpp/namespaces.h"
-#include "xmpp/sasl/channel_binding.h"
 
 namespace loadgen {
 namespace {
 
 constexpr Micros goodbye_limit{5'000'000};
-constexpr std::string_view resource = "load";
 
-/// `<condition/>` inside an error, whatever namespace it says.
-std::string condition_of(const xmpp::Element& error) {
-  const auto first = error.first_child();
-  return first ? std::string(first.name()) : std::string("undefined-condition");
+std::string ack_xml(std::uint32_t handled) {
+  return "<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(handled) + "'/>";
 }
 
 }  // namespace
@@ -59,9 +55,7 @@ void Client::leave() {
 }
 
 void Client::close_stream() {
-  if (sm_on_) {
-    connection_.send("<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(received_) + "'/>");
-  }
+  if (sm_on_) connection_.send(ack_xml(received_));
   connection_.send("</stream:stream>");
 }
 
@@ -90,16 +84,19 @@ void Client::start() {
 }
 
 void Client::on_connected() {
+  negotiation_ = std::make_unique<Negotiation>(settings_, account_, owner_.salted_keys(),
+                                               settings_.register_accounts && !registered_);
   if (settings_.tls.mode == TlsMode::direct) {
     return connection_.start_tls(owner_.ssl_context(), settings_.domain, settings_.tls.verify);
   }
-  stage_ = Stage::features;
+  stage_ = Stage::negotiating;
   open_stream();
 }
 
 void Client::on_secured() {
   secured_ = true;
-  stage_ = Stage::features;
+  negotiation_->on_secured(connection_.ssl());
+  stage_ = Stage::negotiating;
   open_stream();
 }
 
@@ -108,6 +105,11 @@ void Client::open_stream() {
   connection_.send("<?xml version='1.0'?><stream:stream to='" + settings_.domain +
                    "' version='1.0' xmlns='jabber:client' "
                    "xmlns:stream='http://etherx.jabber.org/streams'>");
+}
+
+Ending Client::ending() const {
+  if (stage_ == Stage::online) return Ending::forced;
+  return stage_ == Stage::leaving ? Ending::wanted : Ending::failed;
 }
 
 void Client::on_bytes(std::string_view bytes) {
@@ -123,24 +125,19 @@ void Client::on_bytes(std::string_view bytes) {
           return end(stage_ == Stage::online ? Ending::forced : Ending::failed,
                      "the server sent XML that does not parse");
         }
-        const auto before = stage_;
-        const std::string name(parsed->root().name());
-        const std::string ns(parsed->root().ns());
-        on_element(*parsed, name, ns);
-        // The element may have ended the connection, or restarted the stream on it: what follows
-        // in this buffer belongs to neither.
+        const bool was_secured = secured_;
+        on_element(*parsed);
+        // The element may have ended the connection, or put TLS under it: what follows in this
+        // buffer belongs to neither.
         if (!connection_.is_open() || stage_ == Stage::resting || stage_ == Stage::away) return;
-        if (stage_ == Stage::connecting || (before == Stage::starttls && secured_)) return;
+        if (stage_ == Stage::connecting || secured_ != was_secured) return;
         break;
       }
       case xmpp::StreamParser::Event::stream_close:
         if (stage_ != Stage::leaving) close_stream();
         connection_.flush();
         if (!connection_.is_open()) return;
-        return end(stage_ == Stage::leaving  ? Ending::wanted
-                   : stage_ == Stage::online ? Ending::forced
-                                             : Ending::failed,
-                   reason_.empty() ? "stream closed by the server" : reason_);
+        return end(ending(), reason_.empty() ? "stream closed by the server" : reason_);
       case xmpp::StreamParser::Event::error:
         return end(stage_ == Stage::online ? Ending::forced : Ending::failed,
                    "the server's stream is not XML as RFC 6120 allows: " +
@@ -149,156 +146,56 @@ void Client::on_bytes(std::string_view bytes) {
   }
 }
 
-void Client::on_element(xmpp::Stanza& element, std::string_view name, std::string_view ns) {
-  if (ns == xmpp::ns::client) {
-    if (sm_on_ && (name == "message" || name == "presence" || name == "iq")) ++received_;
+void Client::on_element(xmpp::Stanza& element) {
+  const auto root = element.root();
+  const auto name = root.name();
+  if (root.ns() == xmpp::ns::client) {
+    if (sm_on_ && element.kind() != xmpp::Stanza::Kind::other) ++received_;
     if (name == "message") return owner_.on_message(*this, element);
-    if (name == "iq") return on_iq(element);
-    return;
+    const auto type = element.type();
+    if (name == "iq" && (type == "get" || type == "set")) return answer(element);
   }
-  if (ns == xmpp::ns::sm3) {
-    if (name == "r") {
-      connection_.send("<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(received_) + "'/>");
-    } else if (name == "a") {
-      on_ack(element.root().attr("h"));
-    } else if (name == "enabled") {
-      sm_on_ = true;
+  if (root.ns() == xmpp::ns::sm3) {
+    if (name == "r") return connection_.send(ack_xml(received_));
+    if (name == "a") return on_ack(root.attr("h"));
+  }
+  if (name == "error" && root.ns() == xmpp::ns::stream) return on_stream_error(element);
+  if (stage_ == Stage::negotiating) carry_out(negotiation_->on_element(element));
+}
+
+void Client::carry_out(const NegotiationStep& step) {
+  using Kind = NegotiationStep::Kind;
+  registered_ = registered_ || negotiation_->has_registered();
+  switch (step.kind) {
+    case Kind::wait:
+      return;
+    case Kind::send:
+      return connection_.send(step.text);
+    case Kind::start_tls:
+      return connection_.start_tls(owner_.ssl_context(), settings_.domain, settings_.tls.verify);
+    case Kind::restart_stream:
+      return open_stream();
+    case Kind::online:
+      sm_on_ = negotiation_->has_stream_management();
       acked_ = 0;
       received_ = 0;
-      go_online();
-    } else if (name == "failed" && stage_ == Stage::enabling) {
-      go_online();
-    }
-    return;
-  }
-  if (name == "features" && ns == xmpp::ns::stream) return on_features(element);
-  if (name == "error" && ns == xmpp::ns::stream) return on_stream_error(element);
-  if (ns == xmpp::ns::tls) {
-    if (name == "proceed" && stage_ == Stage::starttls) {
-      return connection_.start_tls(owner_.ssl_context(), settings_.domain, settings_.tls.verify);
-    }
-    return end(Ending::failed, "the server refused STARTTLS");
-  }
-  if (ns == xmpp::ns::sasl && login_) {
-    const auto condition = name == "failure" ? condition_of(element.root()) : std::string();
-    return login_step(login_->on_element(name, element.root().text(), condition));
+      return go_online();
+    case Kind::failed:
+      return end(Ending::failed, step.text);
   }
 }
 
-void Client::on_features(xmpp::Stanza& features) {
-  auto root = features.root();
-  if (stage_ == Stage::binding) return bind(features);
-  if (stage_ != Stage::features) return;
-  if (!secured_ && settings_.tls.mode == TlsMode::starttls) {
-    if (!root.child("starttls", xmpp::ns::tls)) {
-      return end(Ending::failed, "the server offers no STARTTLS; use --tls=off to go without");
-    }
-    stage_ = Stage::starttls;
-    return connection_.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
-  }
-  LoginOffer offer;
-  for (const auto one : xmpp::children(root.child("mechanisms", xmpp::ns::sasl))) {
-    offer.mechanisms.push_back(one.text());
-  }
-  const auto bindings = root.child("sasl-channel-binding", xmpp::ns::sasl_channel_binding);
-  for (const auto one : xmpp::children(bindings)) {
-    if (one.attr("type") == xmpp::tls_exporter) offer.tls_exporter = true;
-  }
-  offer.ssl = connection_.ssl();
-  login_ =
-      start_login(settings_.auth, offer, account_.user, account_.password, owner_.salted_keys());
-  if (!login_) {
-    return end(Ending::failed, "the server offers no SASL mechanism that --auth allows");
-  }
-  if (settings_.register_accounts && !registered_) return begin_register();
-  begin_login();
-}
-
-void Client::begin_register() {
-  stage_ = Stage::registering;
-  connection_.send("<iq type='set' id='register'><query xmlns='jabber:iq:register'><username>" +
-                   xmpp::escape_text(account_.user) + "</username><password>" +
-                   xmpp::escape_text(account_.password) + "</password></query></iq>");
-}
-
-void Client::begin_login() {
-  stage_ = Stage::login;
-  connection_.send(login_->first());
-}
-
-void Client::login_step(const LoginStep& step) {
-  switch (step.kind) {
-    case LoginStep::Kind::send:
-      return connection_.send(step.text);
-    case LoginStep::Kind::failure:
-      return end(Ending::failed, "login refused: " + step.text);
-    case LoginStep::Kind::success:
-      login_.reset();
-      stage_ = Stage::binding;
-      return open_stream();
-  }
-}
-
-void Client::bind(xmpp::Stanza& features) {
-  auto root = features.root();
-  sm_offered_ = static_cast<bool>(root.child("sm", xmpp::ns::sm3));
-  const auto session = root.child("session", xmpp::ns::session);
-  session_needed_ = session && !session.child("optional", xmpp::ns::session);
-  connection_.send(
-      "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>" +
-      std::string(resource) + "</resource></bind></iq>");
-}
-
-void Client::on_iq(xmpp::Stanza& iq) {
-  const std::string id(iq.id());
-  const auto type = iq.type();
-  if (type == "get" || type == "set") {
-    // RFC 6120 §8.2.3: each request is answered. A ping gets its pong, the rest is not ours.
-    if (type == "get" && iq.root().child("ping", xmpp::ns::ping)) {
-      connection_.send(iq.result_reply().to_string());
-    } else {
-      connection_.send(iq.error_reply(xmpp::StanzaErrorCondition::service_unavailable).to_string());
-    }
-    if (sm_on_) track({.is_message = false});
-    return;
-  }
-  const bool failed = type == "error";
-  std::string why;
-  if (failed) {
-    const auto error = iq.root().child("error", xmpp::ns::client);
-    why = error ? condition_of(error) : "no reason given";
-  }
-  if (id == "register" && stage_ == Stage::registering) {
-    // It exists already: that is as good.
-    if (failed && why != "conflict") return end(Ending::failed, "registration refused: " + why);
-    registered_ = true;
-    return begin_login();
-  }
-  if (id == "bind" && stage_ == Stage::binding) {
-    if (failed) return end(Ending::failed, "bind refused: " + why);
-    return after_bind();
-  }
-  if (id == "session" && stage_ == Stage::session) {
-    session_needed_ = false;
-    return after_bind();
-  }
-}
-
-void Client::after_bind() {
-  if (session_needed_) {
-    stage_ = Stage::session;
-    return connection_.send(
-        "<iq type='set' id='session'>"
-        "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>");
-  }
-  if (settings_.stream_management && sm_offered_) {
-    stage_ = Stage::enabling;
-    return connection_.send("<enable xmlns='urn:xmpp:sm:3'/>");
-  }
-  go_online();
+void Client::answer(xmpp::Stanza& request) {
+  // RFC 6120 §8.2.3: each request is answered. A ping gets its pong, the rest is not ours.
+  const bool is_ping = request.type() == "get" && request.root().child("ping", xmpp::ns::ping);
+  const auto reply = is_ping ? request.result_reply()
+                             : request.error_reply(xmpp::StanzaErrorCondition::service_unavailable);
+  connection_.send(reply.to_string());
+  if (sm_on_) track({.is_message = false});
 }
 
 void Client::go_online() {
+  negotiation_.reset();
   stage_ = Stage::online;
   tries_ = 0;
   reason_.clear();
@@ -381,18 +278,10 @@ void Client::on_stream_error(xmpp::Stanza& error) {
   if (stage_ != Stage::leaving) close_stream();
   connection_.flush();
   if (!connection_.is_open()) return;
-  end(stage_ == Stage::online    ? Ending::forced
-      : stage_ == Stage::leaving ? Ending::wanted
-                                 : Ending::failed,
-      reason_);
+  end(ending(), reason_);
 }
 
-void Client::on_closed(std::string_view reason) {
-  end(stage_ == Stage::online    ? Ending::forced
-      : stage_ == Stage::leaving ? Ending::wanted
-                                 : Ending::failed,
-      reason);
-}
+void Client::on_closed(std::string_view reason) { end(ending(), reason); }
 
 void Client::end(Ending ending, std::string_view reason) {
   const std::string why(reason);  // It may lie in what is cleared below.
@@ -400,7 +289,7 @@ void Client::end(Ending ending, std::string_view reason) {
   const bool refused = stage_ == Stage::connecting;
   connection_.close();
   parser_.reset();
-  login_.reset();
+  negotiation_.reset();
   secured_ = false;
   if (was_online) offline_since_ = owner_.now();
   if (target_) {

@@ -3,91 +3,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <random>
 #include <string>
 #include <string_view>
 
+#include "loadgen/client_owner.h"
+#include "loadgen/client_settings.h"
 #include "loadgen/connection.h"
 #include "loadgen/fifo.h"
-#include "loadgen/login.h"
-#include "loadgen/message.h"
-#include "loadgen/quantity.h"
-#include "loadgen/target.h"
-#include "loadgen/tls.h"
+#include "loadgen/negotiation.h"
 #include "xmpp/stanza.h"
 #include "xmpp/stream_parser.h"
 
 namespace loadgen {
-
-class Client;
-
-/// What all clients of a thread share.
-struct ClientSettings {
-  std::string domain;
-  TlsOptions tls;
-  AuthChoice auth = AuthChoice::best;
-  bool stream_management = true;
-  /// Make the account on the stream, before the login, where the server allows it (XEP-0077).
-  bool register_accounts = false;
-  /// Send again what the server had not acknowledged when a connection died, as chat clients do.
-  bool resend = true;
-  /// The first wait before a reconnect, and the longest; doubled a try, jittered to 50..100 %.
-  Range<Micros> backoff{Micros(100'000), Micros(10'000'000)};
-  /// From the start of the connection to the bound session.
-  Micros login_limit{30'000'000};
-  /// An acknowledgement that is not answered for so long means a dead connection.
-  Micros ack_limit{20'000'000};
-  /// Unacknowledged stanzas on the way; more wait in the outbox.
-  std::size_t unacked_max = 400;
-  /// Due messages that wait for the stream; more are refused and counted.
-  std::size_t outbox_max = 1000;
-  std::vector<Endpoint> sources;
-};
-
-struct Account {
-  std::string user;
-  std::string password;
-};
-
-/// A message on its way out.
-struct Outgoing {
-  MessageKey key{};
-  Micros due{};
-  bool again = false;      // Written before, on a connection that died.
-  bool is_message = true;  // XEP-0198 counts every stanza; only messages are audited.
-};
-
-/// Why a stream ended.
-enum class Ending {
-  wanted,  // We closed it.
-  forced,  // The server, or the network, did.
-  failed,  // It never came to a session.
-};
-
-/// What a client asks of, and tells to, the thread it lives on.
-class ClientOwner {
- public:
-  virtual Micros now() = 0;
-  virtual std::shared_ptr<Target> choose_target(Client& client) = 0;
-  virtual std::shared_ptr<Target> find_target(const std::string& host_port) = 0;
-  virtual SaltedKeys& salted_keys() = 0;
-  virtual SSL_CTX& ssl_context() = 0;
-  virtual std::mt19937_64& random() = 0;
-  /// Calls `on_timer` at `when`; replaces the client's former timer.
-  virtual void set_timer(Client& client, Micros when) = 0;
-  virtual void flush_later(Client& client) = 0;
-  /// The stanza's text of a due message; appended.
-  virtual void write_message(const Outgoing& message, std::string& xml) = 0;
-
-  virtual void on_online(Client& client, Micros login_took) = 0;
-  virtual void on_ended(Client& client, Ending ending, std::string_view reason) = 0;
-  virtual void on_message(Client& client, const xmpp::Stanza& stanza) = 0;
-  virtual void on_acknowledged(const Outgoing& message) = 0;
-  virtual void on_in_doubt(const Outgoing& message) = 0;
-
- protected:
-  ~ClientOwner() = default;
-};
 
 /// One user: keeps a session up, sends what is due, hands on what comes.
 ///
@@ -145,13 +72,7 @@ class Client final : public ConnectionUser {
     away,         // Not wanted on.
     resting,      // Waits for the next try.
     connecting,   // TCP, or TLS from the start.
-    features,     // Stream opened, features awaited (before the login).
-    starttls,     // Asked for TLS.
-    registering,  // Asked for the account.
-    login,        // SASL.
-    binding,      // Stream opened again; features, then the resource.
-    session,      // Asked for the legacy session (RFC 3921).
-    enabling,     // Asked for XEP-0198.
+    negotiating,  // From the stream's start to the session.
     online,
     leaving,  // Said goodbye, waits for the server's.
   };
@@ -159,15 +80,12 @@ class Client final : public ConnectionUser {
   void start();
   void close_stream();
   void open_stream();
-  void on_element(xmpp::Stanza& element, std::string_view name, std::string_view ns);
-  void on_features(xmpp::Stanza& features);
+  void on_element(xmpp::Stanza& element);
   void on_stream_error(xmpp::Stanza& error);
-  void on_iq(xmpp::Stanza& iq);
-  void begin_register();
-  void begin_login();
-  void login_step(const LoginStep& step);
-  void bind(xmpp::Stanza& features);
-  void after_bind();
+  void answer(xmpp::Stanza& request);
+  void carry_out(const NegotiationStep& step);
+  /// How a stream that ends now counts.
+  [[nodiscard]] Ending ending() const;
   void go_online();
   void write(const Outgoing& message);
   void drain_outbox();
@@ -182,7 +100,7 @@ class Client final : public ConnectionUser {
   Account account_;
   Connection connection_;
   xmpp::StreamParser parser_;
-  std::unique_ptr<Login> login_;
+  std::unique_ptr<Negotiation> negotiation_;  // Only while it is needed.
   std::shared_ptr<Target> target_;
   std::string redirect_;  // From <see-other-host/>: where to go next, once.
   std::string reason_;    // What the stream error said.
@@ -199,8 +117,6 @@ class Client final : public ConnectionUser {
   bool wanted_ = false;
   bool registered_ = false;
   bool secured_ = false;
-  bool sm_offered_ = false;
-  bool session_needed_ = false;
   bool sm_on_ = false;
   bool ack_waits_ = false;
 };

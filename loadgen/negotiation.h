@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "loadgen/client_settings.h"
+#include "loadgen/login.h"
+#include "xmpp/stanza.h"
+
+namespace loadgen {
+
+/// What the client has to do next.
+struct NegotiationStep {
+  enum class Kind : std::uint8_t {
+    wait,            // For more of the server's elements.
+    send,            // `text`.
+    start_tls,       // At once, under this stream; then on_secured().
+    restart_stream,  // A new header over the same connection.
+    online,          // The session is there.
+    failed,          // `text` says why.
+  };
+  Kind kind = Kind::wait;
+  std::string text;
+};
+
+/// How a client gets from an open stream to a session: STARTTLS, the account (XEP-0077), SASL,
+/// binding, the legacy session (RFC 3921), acknowledgements (XEP-0198). Without I/O: takes the
+/// server's elements, says what is to be done.
+class Negotiation {
+ public:
+  /// `registers`: make the account on the way. All that is given outlives this.
+  Negotiation(const ClientSettings& settings, const Account& account, SaltedKeys& keys,
+              bool registers)
+      : settings_(settings), account_(account), keys_(keys), registers_(registers) {}
+
+  /// TLS is up; the stream begins anew. `ssl` lives until the negotiation is over.
+  void on_secured(SSL* ssl);
+
+  NegotiationStep on_element(const xmpp::Stanza& element);
+
+  /// The account is there, made now or known before.
+  [[nodiscard]] bool has_registered() const { return registered_; }
+  /// With `online`: both sides count stanzas.
+  [[nodiscard]] bool has_stream_management() const { return stream_management_; }
+
+ private:
+  enum class Stage : std::uint8_t {
+    features,     // Stream opened, features awaited (before the login).
+    starttls,     // Asked for TLS.
+    registering,  // Asked for the account.
+    login,        // SASL.
+    binding,      // Stream opened again; features, then the resource.
+    session,      // Asked for the legacy session.
+    enabling,     // Asked for XEP-0198.
+  };
+
+  NegotiationStep on_features(const xmpp::Element& features);
+  NegotiationStep on_login(const LoginStep& step);
+  NegotiationStep on_answer(const xmpp::Stanza& iq);
+  NegotiationStep begin_login();
+  NegotiationStep bind(const xmpp::Element& features);
+  NegotiationStep after_bind();
+
+  const ClientSettings& settings_;
+  const Account& account_;
+  SaltedKeys& keys_;
+  SSL* ssl_ = nullptr;  // Null until TLS is up.
+  std::unique_ptr<Login> login_;
+  Stage stage_ = Stage::features;
+  bool registers_;
+  bool registered_ = false;
+  bool offers_stream_management_ = false;
+  bool needs_session_ = false;
+  bool stream_management_ = false;
+};
+
+/// The name of the condition inside an error, of whatever namespace.
+std::string condition_of(const xmpp::Element& error);
+
+}  // namespace loadgen

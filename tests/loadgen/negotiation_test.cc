@@ -1,0 +1,157 @@
+#include "loadgen/negotiation.h"
+
+#include <gtest/gtest.h>
+
+namespace loadgen {
+namespace {
+
+using Kind = NegotiationStep::Kind;
+
+constexpr const char* starttls_offer =
+    "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>"
+    "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>";
+constexpr const char* plain_offer =
+    "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>"
+    "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism>"
+    "</mechanisms></stream:features>";
+constexpr const char* bind_offer =
+    "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>"
+    "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>";
+constexpr const char* full_offer =
+    "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>"
+    "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+    "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/><sm xmlns='urn:xmpp:sm:3'/>"
+    "</stream:features>";
+constexpr const char* success = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
+constexpr const char* bound = "<iq type='result' id='bind'/>";
+
+/// A client's way in, told what the server says.
+class Way {
+ public:
+  explicit Way(TlsMode tls = TlsMode::off, bool registers = false) {
+    settings.domain = "localhost";
+    settings.tls.mode = tls;
+    settings.auth = AuthChoice::plain;
+    negotiation = std::make_unique<Negotiation>(settings, account, *keys, registers);
+  }
+
+  NegotiationStep hears(const std::string& xml) {
+    const auto element = xmpp::Stanza::parse(xml);
+    if (!element.has_value()) {
+      ADD_FAILURE() << "no XML: " << xml;
+      return {};
+    }
+    return negotiation->on_element(*element);
+  }
+
+  ClientSettings settings;
+  Account account{"juliet", "r0m30"};
+  std::unique_ptr<SaltedKeys, SaltedKeysFree> keys = make_salted_keys();
+  std::unique_ptr<Negotiation> negotiation;
+};
+
+TEST(Negotiation, ComesOnlineOverLoginAndBinding) {
+  Way way;
+  const auto auth = way.hears(plain_offer);
+  EXPECT_EQ(auth.kind, Kind::send);
+  EXPECT_NE(auth.text.find("mechanism='PLAIN'"), std::string::npos) << auth.text;
+  EXPECT_EQ(way.hears(success).kind, Kind::restart_stream);
+  const auto bind = way.hears(bind_offer);
+  EXPECT_EQ(bind.kind, Kind::send);
+  EXPECT_NE(bind.text.find("<resource>"), std::string::npos) << bind.text;
+  EXPECT_EQ(way.hears(bound).kind, Kind::online);
+  EXPECT_FALSE(way.negotiation->has_stream_management());
+}
+
+TEST(Negotiation, AsksForTheLegacySessionAndForAcknowledgementsWhereTheyAreOffered) {
+  Way way;
+  way.hears(plain_offer);
+  way.hears(success);
+  way.hears(full_offer);
+  EXPECT_NE(way.hears(bound).text.find("xmpp-session"), std::string::npos);
+  EXPECT_EQ(way.hears("<iq type='result' id='session'/>").text, "<enable xmlns='urn:xmpp:sm:3'/>");
+  EXPECT_EQ(way.hears("<enabled xmlns='urn:xmpp:sm:3'/>").kind, Kind::online);
+  EXPECT_TRUE(way.negotiation->has_stream_management());
+}
+
+TEST(Negotiation, GoesOnWithoutAcknowledgementsThatAreRefused) {
+  Way way;
+  way.hears(plain_offer);
+  way.hears(success);
+  way.hears(full_offer);
+  way.hears(bound);
+  way.hears("<iq type='result' id='session'/>");
+  EXPECT_EQ(way.hears("<failed xmlns='urn:xmpp:sm:3'/>").kind, Kind::online);
+  EXPECT_FALSE(way.negotiation->has_stream_management());
+}
+
+TEST(Negotiation, TurnsToTlsBeforeItLogsIn) {
+  Way way(TlsMode::starttls);
+  EXPECT_EQ(way.hears(starttls_offer).text, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+  EXPECT_EQ(way.hears("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>").kind, Kind::start_tls);
+}
+
+// A server, or somebody between, that leaves STARTTLS out gets no password.
+TEST(Negotiation, DoesNotLogInInClearWhereTlsIsWanted) {
+  Way way(TlsMode::starttls);
+  const auto step = way.hears(plain_offer);
+  EXPECT_EQ(step.kind, Kind::failed);
+  EXPECT_EQ(step.text.find("r0m30"), std::string::npos);
+}
+
+TEST(Negotiation, IsOverWhenTlsIsRefused) {
+  Way way(TlsMode::starttls);
+  way.hears(starttls_offer);
+  EXPECT_EQ(way.hears("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>").kind, Kind::failed);
+}
+
+TEST(Negotiation, SaysWhyALoginWasRefused) {
+  Way way;
+  way.hears(plain_offer);
+  const auto step =
+      way.hears("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>");
+  EXPECT_EQ(step.kind, Kind::failed);
+  EXPECT_NE(step.text.find("not-authorized"), std::string::npos) << step.text;
+}
+
+TEST(Negotiation, TakesAnAccountThatExistsAlreadyForMade) {
+  Way way(TlsMode::off, true);
+  EXPECT_NE(way.hears(plain_offer).text.find("<username>juliet</username>"), std::string::npos);
+  EXPECT_FALSE(way.negotiation->has_registered());
+  const auto step = way.hears(
+      "<iq type='error' id='register'><error type='cancel'>"
+      "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
+  EXPECT_NE(step.text.find("<auth"), std::string::npos) << step.text;
+  EXPECT_TRUE(way.negotiation->has_registered());
+}
+
+TEST(Negotiation, IsOverWhenTheAccountOrTheResourceIsRefused) {
+  Way unwelcome(TlsMode::off, true);
+  unwelcome.hears(plain_offer);
+  EXPECT_EQ(unwelcome
+                .hears("<iq type='error' id='register'><error type='cancel'>"
+                       "<not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>")
+                .text,
+            "registration refused: not-allowed");
+  Way crowded;
+  crowded.hears(plain_offer);
+  crowded.hears(success);
+  crowded.hears(bind_offer);
+  EXPECT_EQ(
+      crowded
+          .hears("<iq type='error' id='bind'><error type='wait'>"
+                 "<resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>")
+          .text,
+      "bind refused: resource-constraint");
+}
+
+TEST(Negotiation, WaitsThroughWhatItDidNotAskFor) {
+  Way way;
+  EXPECT_EQ(way.hears(bound).kind, Kind::wait);
+  EXPECT_EQ(way.hears(success).kind, Kind::wait);
+  EXPECT_EQ(way.hears("<enabled xmlns='urn:xmpp:sm:3'/>").kind, Kind::wait);
+  EXPECT_EQ(way.hears("<presence/>").kind, Kind::wait);
+}
+
+}  // namespace
+}  // namespace loadgen
