@@ -33,6 +33,7 @@ Result<void> Mesh::start() {
   if (!listener) return listener.error();
   listener_ = *std::move(listener);
   listen_port_ = listener_->port();
+  write_times_.resize(node_.tables.size());
   running_ = true;
   last_tick_ = environment_.now();
   accept();
@@ -125,6 +126,9 @@ void Mesh::tick() {
   });
   if (drain_until_) go_on_stopping(now);
   pump();
+  for (std::size_t table = 0; table < node_.tables.size(); ++table) {
+    write_times_[table].look(node_.tables[table]->position(), now);
+  }
   publish_now();
   environment_.after(tick_every_, [this] { tick(); });
 }

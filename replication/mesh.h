@@ -17,6 +17,7 @@
 #include "replication/guarded.h"
 #include "replication/link.h"
 #include "replication/node_state.h"
+#include "replication/write_times.h"
 
 namespace replication {
 
@@ -117,6 +118,7 @@ class Mesh : private LinkHost {
   // mesh_status.cc: what others see.
   PeerState state_of(const Peer& peer) const;
   PeerStatus status_of(const Peer& peer) const;
+  std::chrono::milliseconds lag_age(const Peer& peer, std::size_t table, Position acked) const;
   void publish();
   void publish_now();
 
@@ -126,6 +128,7 @@ class Mesh : private LinkHost {
   std::unique_ptr<Listener> listener_;
   std::chrono::milliseconds tick_every_{};
   Time last_tick_{};
+  std::vector<WriteTimes> write_times_;  // Of this node's log, by table.
   bool accepting_ = false;
   std::map<std::string, Peer> peers_;
   std::vector<LinkPtr> incoming_;  // Not proven yet, the oldest first.

@@ -45,11 +45,21 @@ PeerStatus Mesh::status_of(const Peer& peer) const {
       row.sent_acked = peer.acked[number];
     }
     row.lag = table.position() - std::min(table.position(), row.sent_acked);
+    row.lag_age = lag_age(peer, number, row.sent_acked);
     row.received = table.applied(*peer.ref);
     row.records = table.digest(*peer.ref).records;
     status.tables.push_back(std::move(row));
   }
   return status;
+}
+
+std::chrono::milliseconds Mesh::lag_age(const Peer& peer, std::size_t table, Position acked) const {
+  if (peer.link && !peer.link->outflow().acked(table).known) return {};  // It may lack the table.
+  const auto written = write_times_[table].first_after(acked);
+  if (!written) return {};
+  // A newcomer is brought writes from before its time; those are not what it is late with.
+  const Time since = acked == 0 && peer.link ? std::max(*written, peer.link->begun()) : *written;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - since);
 }
 
 void Mesh::publish() {

@@ -37,8 +37,13 @@ struct JoinStats {
 /// How far this node's log of one table has come at a peer, and the other way round.
 struct PeerTableStatus {
   std::string table;
-  Position sent_acked = 0;    ///< Our log: the peer has applied it up to here.
-  std::uint64_t lag = 0;      ///< Our log: writes that the peer has not acknowledged.
+  Position sent_acked = 0;  ///< Our log: the peer has applied it up to here.
+  std::uint64_t lag = 0;    ///< Our log: writes that the peer has not acknowledged.
+
+  /// The age of the oldest of those, to within a tick (50 ms); for a peer that has nothing of our
+  /// log yet, at most the age of its link.
+  std::chrono::milliseconds lag_age{};
+
   Position received = 0;      ///< The peer's log: we have applied it up to here.
   std::uint64_t records = 0;  ///< Records of the peer that are held here.
 };
@@ -65,6 +70,7 @@ struct TableStatus {
   Position position = 0;  ///< Of this node's own last write.
   std::uint64_t records = 0;
   std::uint64_t records_own = 0;
+  std::uint64_t conflicts_lost = 0;             ///< Own records that another owner's has beaten.
   std::uint64_t bytes = 0;                      ///< Keys, records and their headers.
   std::chrono::microseconds write_stall_max{};  ///< The longest that one put or erase took.
 };

@@ -234,6 +234,7 @@ Digest TableCore::digest(NodeRef owner) const {
 TableStatus TableCore::status() const {
   TableStatus status{.table = name_, .position = position(), .records = size()};
   status.records_own = own_totals_.records;
+  status.conflicts_lost = conflicts_lost_;
   totals_.with([&](const auto& all) {
     for (const auto& [owner, totals] : all) status.bytes += totals->bytes;
   });

@@ -193,6 +193,7 @@ class TableCore {
   Guarded<Waits> waits_;
   Guarded<std::vector<std::pair<std::string, std::string>>> conflicts_;
   std::atomic<std::int64_t> write_stall_max_us_{0};
+  std::atomic<std::uint64_t> conflicts_lost_{0};
 };
 
 /// Makes a table of the node. Asserts that the name is new and the node not started.

@@ -176,12 +176,18 @@ TEST(Replicated, LeavesOutAPeerThatLags) {
   GatedPair pair(a, b);
   ASSERT_TRUE(pair.join());
   pair.stall();
+  const auto written = std::chrono::steady_clock::now();
   auto position = pair.a.texts->put({"k", ""}, "text").value();
   EXPECT_TRUE(pair.a.texts->wait_replicated(position, in(10s)));
   EXPECT_TRUE(pair.a.events.has("lagging b"));
   EXPECT_EQ(pair.b.texts->size(), 0u);
+  const auto lag_age = [&] { return pair.a.peer("b").tables.at(0).lag_age; };
+  EXPECT_TRUE(eventually(5s, [&] { return lag_age() >= a.lag_max; }));
+  const auto seen = lag_age();
+  EXPECT_LE(seen, std::chrono::steady_clock::now() - written);
   pair.open();
   EXPECT_TRUE(eventually(5s, [&] { return pair.a.events.has("caught up b"); }));
+  EXPECT_TRUE(eventually(5s, [&] { return lag_age() == 0ms; }));
   EXPECT_EQ(pair.b.texts->size(), 1u);
 }
 

@@ -184,6 +184,7 @@ TEST(UniqueTable, TellsTheLosingOwner) {
   EXPECT_EQ(lost[0].second, replica.c);
   EXPECT_EQ(replica.table.position(), before + 1);
   EXPECT_EQ(replica.table.digest(self_ref).records, 0u);
+  EXPECT_EQ(replica.table.status().conflicts_lost, 1u);
   EXPECT_EQ(replica.at("k"), Texts{Replica::stamped(6, "newer")});
 }
 
@@ -196,6 +197,7 @@ TEST(UniqueTable, TellsALocalWriterThatCameTooLate) {
   EXPECT_EQ(replica.at("k"), Texts{Replica::stamped(9, "newer")});
   replica.table.resolve_pending_conflicts();
   EXPECT_EQ(lost, 1);
+  EXPECT_EQ(replica.table.status().conflicts_lost, 1u);
   EXPECT_EQ(replica.table.digest(self_ref).records, 0u);
 }
 
