@@ -33,6 +33,12 @@ class Category : public boost::system::error_category {
         return "too many incarnations of nodes were seen";
       case Errc::stopping:
         return "the node is stopping";
+      case Errc::tls_required:
+        return "the link must be TLS";
+      case Errc::no_tls:
+        return "the peer does not speak TLS";
+      case Errc::wrong_certificate:
+        return "the peer's certificate is not for its name";
       case Errc::silent:
         return "nothing was heard from the peer";
       case Errc::hello_timeout:
@@ -57,6 +63,14 @@ class Category : public boost::system::error_category {
         return "the queue to the peer is full";
       case Errc::too_large:
         return "over the size limit";
+      case Errc::untrusted_certificate:
+        return "the peer's certificate is not from a trusted authority";
+      case Errc::expired_certificate:
+        return "the peer's certificate is not valid now";
+      case Errc::certificate_refused:
+        return "the peer refused this node's certificate";
+      case Errc::tls_failed:
+        return "TLS with the peer failed";
       case Errc::unknown:
         break;
     }

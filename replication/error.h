@@ -19,6 +19,9 @@ enum class Errc {
   sequence_gap = 9,       ///< A log or message stream jumped; the link closes and re-syncs.
   too_many_nodes = 10,    ///< More than 65,535 incarnations were seen by this process.
   stopping = 11,          ///< The node is on its way out and takes no more links.
+  tls_required = 12,      ///< The link is in clear where it must, or could, be TLS.
+  no_tls = 13,            ///< TLS was dialled, and the peer does not speak it.
+  wrong_certificate = 14,  ///< The peer's certificate is not one for a node of its name.
 
   silent = 100,              ///< Nothing was heard from the peer for `silence_max`.
   hello_timeout = 101,       ///< A connection did not prove itself within `hello_max`.
@@ -32,6 +35,10 @@ enum class Errc {
   unknown_node = 109,        ///< No such node, or it is this one.
   queue_full = 110,          ///< `link_queue_bytes_max` is reached; the message was not taken.
   too_large = 111,           ///< A key, record or message is over its limit.
+  untrusted_certificate = 112,  ///< The peer showed none, or none that our authorities vouch for.
+  expired_certificate = 113,    ///< The peer's certificate is past its time, or not yet valid.
+  certificate_refused = 114,    ///< The peer does not accept this node's certificate.
+  tls_failed = 115,             ///< TLS broke down for another reason.
   unknown = 999,             ///< A code from a newer peer.
 };
 
