@@ -30,6 +30,7 @@ void ElementScan::restart(bool is_prolog) {
   attributes_count = declarations_count = 0;
   position = run_begin = elements = prefixes_used = 0;
   top_ns_inherited = {};
+  top_tag = {};
   open.clear();
   attributes.clear();
   bindings.clear();
@@ -319,8 +320,11 @@ ElementScanner::Step ElementScanner::start_tag_end(bool is_empty, std::size_t be
   if (!declare() || !check_attributes()) {
     return Step::failed;
   }
-  if (is_top && !resolve_top()) {
-    return Step::failed;
+  if (is_top) {
+    if (!resolve_top()) {
+      return Step::failed;
+    }
+    note_top_tag();
   }
   if (scan_.is_header) {
     scan_.position = static_cast<std::uint32_t>(behind);

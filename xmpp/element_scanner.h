@@ -67,6 +67,17 @@ struct ElementScan {
     bool has_references = false;    // The name is to be decoded before it is compared.
   };
 
+  /// The attributes of the outermost start tag that routing reads; see StanzaHead.
+  struct TopTag {
+    struct Part {
+      std::uint32_t begin = 0;  ///< 0: the tag has no such attribute.
+      std::uint32_t value_begin = 0;
+      std::uint32_t value_size = 0;
+    };
+    Part to, from, id, type, lang, ns;
+    bool needs_decoding = false;  ///< One of the values holds a reference.
+  };
+
   State state = State::content;
   char quote = 0;
   bool saw_space = false;        // In a tag: white space came before this place.
@@ -84,6 +95,7 @@ struct ElementScan {
   std::uint32_t prefixes_used = 0;  ///< Bit i: StreamScope::prefixes[i] is used.
   /// The outermost element: its name, and its namespace (a view of the bytes when top_binding).
   Name top;
+  TopTag top_tag;
   bool has_own_top_ns = false;
   std::uint32_t top_ns_begin = 0, top_ns_size = 0;
   std::string_view top_ns_inherited;  ///< Otherwise; lives as long as the scope.
@@ -145,6 +157,7 @@ class ElementScanner {
   bool declare();
   bool check_attributes();
   bool resolve_top();
+  void note_top_tag();
   bool is_bound(ElementScan::Name name, std::string_view& uri, bool& has_references,
                 const ElementScan::Binding** own);
 

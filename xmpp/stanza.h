@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include "xmpp/limits.h"
 #include "xmpp/namespaces.h"
 #include "xmpp/stanza_error.h"
+#include "xmpp/stanza_kind.h"
 #include "xmpp/xml.h"
 
 namespace xmpp {
@@ -23,7 +23,7 @@ namespace xmpp {
 /// Threads: made, used and destroyed on one thread; what crosses to another is `to_string()`.
 class Stanza {
  public:
-  enum class Kind : std::uint8_t { message, presence, iq, other };
+  using Kind = StanzaKind;
 
   /// Reads one element. The bytes are checked by the rules of StreamParser first, whoever they come
   /// from (a stream, a WebSocket, a stored row, a peer: hardening X1, X15, K6). `default_ns` is
@@ -94,6 +94,6 @@ class Stanza {
 };
 
 /// The name of a stanza's element: "message", "presence", "iq"; "" for other.
-std::string_view name(Stanza::Kind kind) noexcept;
+std::string_view name(StanzaKind kind) noexcept;
 
 }  // namespace xmpp

@@ -69,12 +69,17 @@ StreamParser::Event StreamParser::fail(StreamErrorCondition condition, const cha
 }
 
 StreamParser::Event StreamParser::next(std::string_view& input) {
+  StanzaHead unread;
+  return next(input, unread);
+}
+
+StreamParser::Event StreamParser::next(std::string_view& input, StanzaHead& head) {
   release();
   if (phase_ == Phase::failed) {
     return Event::error;
   }
   if (scan_ != nullptr) {
-    return scan_tail(input);
+    return scan_tail(input, head);
   }
   // RFC 6120 §4.6.1: white space between first-level elements keeps the connection alive.
   input.remove_prefix(characters::skip_space(input, 0));
@@ -84,15 +89,15 @@ StreamParser::Event StreamParser::next(std::string_view& input) {
   if (phase_ == Phase::closed) {
     return fail(StreamErrorCondition::not_well_formed, "data after the end of the stream");
   }
-  return scan_input(input);
+  return scan_input(input, head);
 }
 
-StreamParser::Event StreamParser::scan_input(std::string_view& input) {
+StreamParser::Event StreamParser::scan_input(std::string_view& input, StanzaHead& head) {
   // Most elements come whole: their state never needs memory of its own.
   static thread_local ElementScan scratch;
   scratch.restart(phase_ == Phase::prolog);
   const std::string_view bytes = input.substr(0, limits_.bytes_max);
-  const Event event = finish(scratch, bytes, false);
+  const Event event = finish(scratch, bytes, false, head);
   if (event == Event::need_more) {
     tail_.assign(input);
     input = {};
@@ -103,14 +108,14 @@ StreamParser::Event StreamParser::scan_input(std::string_view& input) {
   return event;
 }
 
-StreamParser::Event StreamParser::scan_tail(std::string_view& input) {
+StreamParser::Event StreamParser::scan_tail(std::string_view& input, StanzaHead& head) {
   while (!input.empty()) {
     const std::size_t held = tail_.size();
     const std::size_t room = limits_.bytes_max > held ? limits_.bytes_max - held : 0;
     const std::size_t step = std::min({input.size(), room, std::max(step_bytes_min, held)});
     tail_.append(input.substr(0, step));
     std::unique_ptr<ElementScan> scan = std::move(scan_);
-    const Event event = finish(*scan, tail_, true);
+    const Event event = finish(*scan, tail_, true, head);
     if (event == Event::error) {
       return event;
     }
@@ -125,8 +130,8 @@ StreamParser::Event StreamParser::scan_tail(std::string_view& input) {
   return Event::need_more;
 }
 
-StreamParser::Event StreamParser::finish(ElementScan& scan, std::string_view bytes,
-                                         bool is_in_tail) {
+StreamParser::Event StreamParser::finish(ElementScan& scan, std::string_view bytes, bool is_in_tail,
+                                         StanzaHead& head) {
   const StreamScope& scope = phase_ == Phase::prolog ? header_scope()
                              : scope_ != nullptr     ? *scope_
                                                      : StreamScope::usual();
@@ -150,7 +155,9 @@ StreamParser::Event StreamParser::finish(ElementScan& scan, std::string_view byt
     case ElementScanner::Outcome::header:
       return finish_header(scan, bytes);
     case ElementScanner::Outcome::element:
-      return finish_element(scan, bytes.substr(0, scan.position), is_in_tail);
+      finish_element(scan, bytes.substr(0, scan.position), is_in_tail);
+      head = StanzaHead::of(element_, scan);
+      return Event::element;
     case ElementScanner::Outcome::stream_close:
       std::string().swap(tail_);
       phase_ = Phase::closed;
@@ -210,8 +217,8 @@ StreamParser::Event StreamParser::finish_header(const ElementScan& scan, std::st
   return Event::stream_open;
 }
 
-StreamParser::Event StreamParser::finish_element(const ElementScan& scan, std::string_view bytes,
-                                                 bool is_in_tail) {
+void StreamParser::finish_element(const ElementScan& scan, std::string_view bytes,
+                                  bool is_in_tail) {
   wire_bytes_ = static_cast<std::uint32_t>(bytes.size());
   const bool is_rewritten = scan.needs_normalize || scan.prefixes_used != 0;
   std::string own_ns;
@@ -247,7 +254,6 @@ StreamParser::Event StreamParser::finish_element(const ElementScan& scan, std::s
   } else {
     top_ns_ = element_.substr(scan.top_ns_begin, scan.top_ns_size);
   }
-  return Event::element;
 }
 
 }  // namespace xmpp

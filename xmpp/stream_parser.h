@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "xmpp/limits.h"
+#include "xmpp/stanza_head.h"
 #include "xmpp/stream_error.h"
 
 namespace xmpp {
@@ -60,7 +61,9 @@ class StreamParser {
   StreamParser(StreamParser&&) noexcept;
   StreamParser& operator=(StreamParser&&) noexcept;
 
-  /// Consumes bytes from the front of `input` up to the next event.
+  /// Consumes bytes from the front of `input` up to the next event. After element `head` is the
+  /// element's, of kind `other` if it has none; valid as long as element().
+  Event next(std::string_view& input, StanzaHead& head);
   Event next(std::string_view& input);
 
   /// After stream_open.
@@ -98,11 +101,11 @@ class StreamParser {
  private:
   enum class Phase : std::uint8_t { prolog, open, closed, failed };
 
-  Event scan_input(std::string_view& input);
-  Event scan_tail(std::string_view& input);
-  Event finish(ElementScan& scan, std::string_view bytes, bool is_in_tail);
+  Event scan_input(std::string_view& input, StanzaHead& head);
+  Event scan_tail(std::string_view& input, StanzaHead& head);
+  Event finish(ElementScan& scan, std::string_view bytes, bool is_in_tail, StanzaHead& head);
   Event finish_header(const ElementScan& scan, std::string_view bytes);
-  Event finish_element(const ElementScan& scan, std::string_view bytes, bool is_in_tail);
+  void finish_element(const ElementScan& scan, std::string_view bytes, bool is_in_tail);
   Event fail(StreamErrorCondition condition, const char* reason, bool is_too_big = false);
   void release();
 
