@@ -22,9 +22,9 @@ class DiscoveryCategory final : public boost::system::error_category {
       case Errc::registry_full:
         return "the registry has no room for another node";
       case Errc::not_listed:
-        return "the file does not list this node";
+        return "the registry does not list this node";
       case Errc::malformed:
-        return "the file has a line that names no node";
+        return "the registry cannot be understood";
       case Errc::bad_self:
         return "this node's name, address or version is not allowed";
     }

@@ -7,13 +7,13 @@ namespace discovery {
 
 /// What can go wrong between a node and the registry.
 enum class Errc {
-  registry_unavailable = 1,  ///< The database or file cannot be reached or read in time.
+  registry_unavailable = 1,  ///< The database, file or DNS cannot be reached or read in time.
   access_denied,             ///< The database refuses this user, or lets it not do its work.
   registry_broken,           ///< The database answered, but with an error of its own.
   name_taken,                ///< Another live node holds this node's name.
   registry_full,             ///< No node number is free, or the file names too many nodes.
-  not_listed,                ///< The file does not name this node.
-  malformed,                 ///< The file has a line that names no node.
+  not_listed,                ///< The file, or DNS, does not name this node.
+  malformed,                 ///< The file has a line that names no node; DNS sent no DNS message.
   bad_self,                  ///< This node's own name, address or version is not allowed.
 };
 

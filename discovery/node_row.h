@@ -24,7 +24,7 @@ NodeState parse_node_state(std::string_view text);
 struct NodeRow {
   std::string name{};              ///< 1..250 bytes, unique in the cluster
   std::uint64_t incarnation = 0;   ///< this life of the node, later lives are greater; 0: not said
-  std::uint16_t number = 0;        ///< 1.., unique among the listed; kept while the row is
+  std::uint16_t number = 0;        ///< 1.., unique among the listed; 0: the registry gives none
   std::string peer_address{};      ///< `host:port` that peers dial, 1..255 bytes
   std::string version{};           ///< of the program, at most 64 bytes
   std::uint32_t protocol_min = 0;  ///< the range of peer protocols that it speaks;
