@@ -113,6 +113,24 @@ void ServerNode::observe_peers() {
     }
     return samples;
   });
+  metrics_.observe(metric::peer_lag, [this] {
+    Samples samples;
+    for (const auto& peer : cluster_.peers()) {
+      std::chrono::duration<double> oldest(0);
+      for (const auto& table : peer.tables) {
+        oldest = std::max<std::chrono::duration<double>>(oldest, table.lag_age);
+      }
+      samples.push_back({{peer.id.name}, oldest.count()});
+    }
+    return samples;
+  });
+  metrics_.observe(metric::join_conflicts, [this] {
+    Samples samples;
+    for (const auto& table : cluster_.node().tables()) {
+      samples.push_back({{table.table}, static_cast<double>(table.conflicts_lost)});
+    }
+    return samples;
+  });
   metrics_.observe(metric::table_records, [this] {
     Samples samples;
     for (const auto& table : cluster_.node().tables()) {
