@@ -1,0 +1,121 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "benchmarks/replication/replica/load.h"
+#include "benchmarks/replication/replica/round_trip.h"
+#include "replication/events.h"
+#include "replication/node.h"
+#include "replication/table.h"
+
+namespace benchmarks {
+
+/// The words of one command; each is taken once, in order.
+class Words {
+ public:
+  explicit Words(std::string_view line);
+
+  bool empty() const { return next_ == words_.size(); }
+  std::string text(const std::string& otherwise = {});
+  std::uint64_t number(std::uint64_t otherwise = 0);
+  double decimal(double otherwise = 0);
+
+ private:
+  std::vector<std::string> words_;
+  std::size_t next_ = 0;
+};
+
+/// One node with one table of sessions that does what lines of text say; see README.md for them.
+///
+/// Threads: obey() from one thread; `say` is called from others, too.
+class Replica {
+ public:
+  using Say = std::function<void(const std::string& line)>;
+
+  Replica(replication::NodeOptions options, replication::TableOptions table_options,
+          std::size_t encoded_bytes, Say say);
+  ~Replica();
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
+  /// Listens; the port to tell others, or what the system says against it.
+  replication::Result<std::uint16_t> start();
+
+  /// What is answered to the command: "ok name=value …" or "error why".
+  std::string obey(std::string_view line);
+
+  /// The node has left, by command.
+  bool has_left() const { return left_; }
+
+ private:
+  class Reporter : public replication::Events {
+   public:
+    explicit Reporter(Say say) : say_(std::move(say)) {}
+    void peer_connected(const replication::NodeId& id) override;
+    void joined(const replication::NodeId& id, const replication::JoinStats& stats) override;
+    void peer_unreachable(const replication::NodeId& id, boost::system::error_code why) override;
+    void peer_reachable(const replication::NodeId& id) override;
+    void peer_gone(const replication::NodeId& id, boost::system::error_code why,
+                   std::uint64_t records) override;
+    void link_refused(const std::string& who, boost::system::error_code why) override;
+    void resync(const replication::NodeId& id, const std::string& table,
+                const std::string& why) override;
+    void lagging(const replication::NodeId& id, bool is) override;
+
+   private:
+    void tell(const std::string& what, const std::string& who, const std::string& more = {});
+    Say say_;
+  };
+
+  struct Command {
+    std::string_view name;
+    std::string (Replica::*obey)(Words&);
+  };
+  static const std::vector<Command>& commands();
+
+  std::string peers(Words& words);
+  std::string joined(Words& words);
+  std::string put(Words& words);
+  std::string erase(Words& words);
+  std::string acknowledged(Words& words);
+  std::string replicated(Words& words);
+  std::string one_by_one(Words& words);
+  std::string windowed(Words& words);
+  std::string find(Words& words);
+  std::string count(Words& words);
+  std::string digest(Words& words);
+  std::string until_digest(Words& words);
+  std::string until_records(Words& words);
+  std::string until_state(Words& words);
+  std::string peer(Words& words);
+  std::string stats(Words& words);
+  std::string reset_peak(Words& words);
+  std::string writer(Words& words);
+  std::string reader(Words& words);
+  std::string echo(Words& words);
+  std::string round_trip(Words& words);
+  std::string leave(Words& words);
+
+  std::optional<replication::NodeRef> owner(const std::string& name) const;
+  std::optional<replication::PeerStatus> status_of(const std::string& name) const;
+  std::string until(double seconds, const std::function<bool()>& holds) const;
+
+  const std::size_t encoded_bytes_;
+  Reporter events_;
+  replication::Node node_;
+  Sessions sessions_;
+  std::uint64_t serial_ = 0;
+  std::unique_ptr<Writer> writer_;
+  std::unique_ptr<Reader> reader_;
+  std::unique_ptr<Echo> echo_;
+  bool left_ = false;
+};
+
+}  // namespace benchmarks

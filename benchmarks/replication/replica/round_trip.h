@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "benchmarks/replication/replica/latencies.h"
+
+namespace benchmarks {
+
+/// Gives back what it is sent, with blocking sockets and a thread a connection: the floor that a
+/// replicated write is measured against.
+class Echo {
+ public:
+  Echo();
+  ~Echo();
+  Echo(const Echo&) = delete;
+  Echo& operator=(const Echo&) = delete;
+
+  std::uint16_t port() const { return port_; }
+
+ private:
+  int listener_ = -1;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+/// Sends `bytes` to each port of 127.0.0.1 and waits until all have given them back, `count`
+/// times. No count: somebody does not answer.
+Latencies round_trips(const std::vector<std::uint16_t>& ports, std::size_t bytes,
+                      std::uint64_t count);
+
+}  // namespace benchmarks
