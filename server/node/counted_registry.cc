@@ -32,6 +32,10 @@ void CountedRegistry::count_failure(boost::system::error_code error) {
   }
 }
 
+discovery::Result<std::uint64_t> CountedRegistry::start_stamp(const std::string& name) {
+  return timed("registry_stamp", [&] { return backend_->start_stamp(name); });
+}
+
 discovery::Result<discovery::Reading> CountedRegistry::renew(const discovery::NodeRow& self,
                                                              std::chrono::milliseconds lease) {
   auto reading = timed("registry_renew", [&] { return backend_->renew(self, lease); });

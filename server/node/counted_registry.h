@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ class CountedRegistry final : public discovery::Backend {
 
   CountedRegistry(std::unique_ptr<discovery::Backend> backend, Kind kind, Metrics& metrics);
 
+  discovery::Result<std::uint64_t> start_stamp(const std::string& name) override;
   discovery::Result<discovery::Reading> renew(const discovery::NodeRow& self,
                                               std::chrono::milliseconds lease) override;
   discovery::Result<discovery::Reading> read() override;

@@ -17,6 +17,7 @@ class ToldRegistry final : public discovery::Backend {
  public:
   explicit ToldRegistry(discovery::Result<discovery::Reading>& answer) : answer_(answer) {}
 
+  discovery::Result<std::uint64_t> start_stamp(const std::string&) override { return 42; }
   discovery::Result<discovery::Reading> renew(const discovery::NodeRow&,
                                               std::chrono::milliseconds) override {
     return answer_;
@@ -45,11 +46,13 @@ class CountedRegistryTest : public testing::Test {
 
 TEST_F(CountedRegistryTest, TimesTheCallsToADatabase) {
   CountedRegistry registry = registry_of(CountedRegistry::Kind::mysql);
+  EXPECT_EQ(registry.start_stamp("n1").value(), 42U);
   EXPECT_TRUE(registry.renew({}, 15s));
   EXPECT_TRUE(registry.read());
   EXPECT_TRUE(registry.read());
   EXPECT_TRUE(registry.leave({}));
   const std::string count = "meerkat_mysql_query_duration_seconds_count";
+  EXPECT_TRUE(has_line(count + "{statement=\"registry_stamp\"} 1"));
   EXPECT_TRUE(has_line(count + "{statement=\"registry_renew\"} 1"));
   EXPECT_TRUE(has_line(count + "{statement=\"registry_read\"} 2"));
   EXPECT_TRUE(has_line(count + "{statement=\"registry_leave\"} 1"));
