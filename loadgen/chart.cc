@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <functional>
 
+#include "xmpp/escape.h"
+
 namespace loadgen {
 namespace {
 
@@ -27,20 +29,6 @@ std::string print(const char* format, double a, double b = 0, double c = 0, doub
   std::snprintf(text.data(), text.size(), format, a, b, c, d);
 #pragma GCC diagnostic pop
   return text.data();
-}
-
-std::string escape(const std::string& text) {
-  std::string out;
-  for (const char letter : text) {
-    if (letter == '<') {
-      out += "&lt;";
-    } else if (letter == '&') {
-      out += "&amp;";
-    } else {
-      out += letter;
-    }
-  }
-  return out;
 }
 
 std::string label_of(double value) {
@@ -118,8 +106,9 @@ std::string chart(const std::string& title, const std::string& unit, const TimeA
     const double from = x(band.began);
     svg += print("<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='var(--band)'>", from,
                  top, std::max(1.5, x(band.ended) - from), height - top - bottom) +
-           "<title>" + escape(band.label) + "</title></rect>" +
-           print("<text x='%.1f' y='%.1f'>", from + 3, top + 10) + escape(band.label) + "</text>";
+           "<title>" + xmpp::escape_text(band.label) + "</title></rect>" +
+           print("<text x='%.1f' y='%.1f'>", from + 3, top + 10) + xmpp::escape_text(band.label) +
+           "</text>";
   }
   if (logarithmic) {
     for (double value = floor_value; value <= ceiling * 1.001; value *= 10) {
@@ -135,20 +124,21 @@ std::string chart(const std::string& title, const std::string& unit, const TimeA
                "<line x1='%.1f' x2='%.1f' y1='%.0f' y2='%.0f' stroke='var(--soft)' "
                "stroke-dasharray='2 3' opacity='.6'/>",
                x(mark.at), x(mark.at), top, height - bottom) +
-           print("<text x='%.1f' y='%.1f'>", x(mark.at) + 3, top - 5) + escape(mark.label) +
-           "</text>";
+           print("<text x='%.1f' y='%.1f'>", x(mark.at) + 3, top - 5) +
+           xmpp::escape_text(mark.label) + "</text>";
   }
   const double second_step = round_step(axis.end, 10);
   for (double at = 0; at <= axis.end; at += second_step) {
     svg += print("<text x='%.1f' y='%.1f' text-anchor='middle'>", x(at), height - 8) +
            label_of(at) + " s</text>";
   }
-  std::string legend = "<div class='legend'><b>" + escape(title) + "</b>" + escape(unit);
+  std::string legend =
+      "<div class='legend'><b>" + xmpp::escape_text(title) + "</b>" + xmpp::escape_text(unit);
   for (const Line& line : lines) {
     if (line.points.empty()) continue;
     const std::string colour = colours[line.colour % colours.size()];
     legend += "<span><span class='key' style='background:" + colour + "'></span>" +
-              escape(line.label) + "</span>";
+              xmpp::escape_text(line.label) + "</span>";
     std::string path;
     double last = -1e9;
     for (const auto& [at, value] : thin(line.points, 900)) {

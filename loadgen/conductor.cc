@@ -13,28 +13,16 @@ constexpr Micros tick{50'000};
 constexpr Micros second{1'000'000};
 constexpr std::size_t events_kept = 50;
 
-double cpu_of_this_process() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-double in_seconds(Micros value) { return static_cast<double>(value.count()) / 1e6; }
-
 }  // namespace
 
 Conductor::Conductor(RunOptions options, const std::atomic<int>& stops)
     : options_(std::move(options)),
       stops_(stops),
       fleet_(poller_, targets_, options_.shard.client.tls.mode),
-      view_(poller_, *this) {}
+      view_(poller_, *this),
+      sampler_(shards_, fleet_, recording_, state_) {}
 
-Conductor::~Conductor() {
-  for (auto& shard : shards_) shard->stop();
-}
+Conductor::~Conductor() { shards_.stop(); }
 
 Micros Conductor::now() const {
   return std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - zero_);
@@ -72,13 +60,8 @@ Result<void> Conductor::begin() {
   zero_ = std::chrono::steady_clock::now();
   fleet_.sample(0);
   baseline_bytes_ = fleet_.resident_bytes();
-  for (std::size_t i = 0; i < options_.threads; ++i) {
-    ShardOptions shard = options_.shard;
-    shard.shard = i;
-    shard.shards = options_.threads;
-    shards_.push_back(std::make_unique<Shard>(std::move(shard), targets_));
-    if (auto started = shards_.back()->start(zero_); started.has_error()) return started.error();
-  }
+  auto started = shards_.start(options_.shard, options_.threads, targets_, zero_);
+  if (started.has_error()) return started.error();
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   state_.open_files_max = files.rlim_cur;
@@ -92,7 +75,6 @@ Result<void> Conductor::begin() {
     state_.expected += phase.duration.value_or(scenario.duration);
   }
   recording_.add(run_line());
-  generator_cpu_last_ = cpu_of_this_process();
   view_.begin(options_.ui);
   return {};
 }
@@ -107,7 +89,7 @@ void Conductor::ramp() {
   const auto hopeless = options_.shard.client.login_limit + second;
   while (!is_cut_short() && !skip_phase_) {
     turn();
-    const Snapshot total = total_counters();
+    const Snapshot total = sampler_.totals();
     if (total.online >= sessions_) break;
     if (total.logins == 0 && total.failed_logins > 0 && now() > std::min(hopeless, 10 * second)) {
       unreachable_ = true;
@@ -119,7 +101,7 @@ void Conductor::ramp() {
     }
   }
   const double took = in_seconds(now() - current_.began);
-  const Snapshot total = total_counters();
+  const Snapshot total = sampler_.totals();
   figure("logins_per_s", took > 0 ? static_cast<double>(total.logins) / took : 0);
   figure("ramp_s", took);
   end_phase();
@@ -131,7 +113,7 @@ void Conductor::play(const Phase& phase) {
   begin_phase(phase.name);
   if (phase.rate) set_rate(phase.rate->of(scenario.rate));
   if (phase.sessions) set_sessions(phase.sessions->of(static_cast<double>(scenario.sessions)));
-  set_churn(phase.churn.of(static_cast<double>(sessions_)));
+  shards_.set_churn(phase.churn.of(static_cast<double>(sessions_)));
   const Micros wanted = phase.duration.value_or(scenario.duration);
   std::size_t next_action = 0;
   std::optional<Micros> wait_until;
@@ -158,7 +140,7 @@ void Conductor::play(const Phase& phase) {
       continue;
     }
     // Sessions that were asked for belong to the phase that asked.
-    const Snapshot total = total_counters();
+    const Snapshot total = sampler_.totals();
     const bool reached = total.wanted == sessions_;
     if (skip_phase_ || (at - current_.began >= wanted && reached)) break;
     if (at - current_.began > wanted + phase.action_limit) {
@@ -166,14 +148,14 @@ void Conductor::play(const Phase& phase) {
       break;
     }
   }
-  set_churn(0);
+  shards_.set_churn(0);
   end_phase();
 }
 
 void Conductor::settle() {
   begin_phase("settle");
   state_.rate = 0;
-  for (auto& shard : shards_) shard->finish_sending();
+  shards_.finish_sending();
   auto limit = options_.scenario.settle;
   if (is_cut_short()) limit = std::min(limit, 5 * second);
   const bool messages = options_.scenario.rate > 0;
@@ -182,7 +164,7 @@ void Conductor::settle() {
   while (now() - current_.began < limit) {
     turn();
     if (stops_.load() > 1) break;  // Asked a second time to hurry.
-    const Snapshot total = total_counters();
+    const Snapshot total = sampler_.totals();
     const bool quiet = total.audit.open() + total.waiting == 0 && total.online >= total.wanted;
     if (now() - current_.began >= least && quiet) break;
   }
@@ -197,7 +179,7 @@ void Conductor::begin_phase(const std::string& name) {
   current_ = PhaseRecord();
   current_.name = name;
   current_.began = now();
-  phase_start_ = last_;
+  phase_start_ = sampler_.last();
   phase_start_cpu_ = fleet_.cpu_seconds();
   event("phase " + name);
 }
@@ -205,11 +187,11 @@ void Conductor::begin_phase(const std::string& name) {
 void Conductor::end_phase() {
   sample();
   current_.ended = now();
-  current_.offered = last_.offered - phase_start_.offered;
-  current_.received = last_.received - phase_start_.received;
-  current_.logins = last_.logins - phase_start_.logins;
-  current_.failed_logins = last_.failed_logins - phase_start_.failed_logins;
-  current_.forced = last_.forced - phase_start_.forced;
+  current_.offered = sampler_.last().offered - phase_start_.offered;
+  current_.received = sampler_.last().received - phase_start_.received;
+  current_.logins = sampler_.last().logins - phase_start_.logins;
+  current_.failed_logins = sampler_.last().failed_logins - phase_start_.failed_logins;
+  current_.forced = sampler_.last().forced - phase_start_.forced;
   current_.sessions = sessions_;
   current_.cpu_seconds = fleet_.cpu_seconds() - phase_start_cpu_;
   phase_figures(current_);
@@ -227,107 +209,25 @@ void Conductor::turn() {
     followed_at_ = at;
     if (fleet_.follow()) watch_nodes();
   }
-  if (at - sampled_at_ >= second) sample();
-}
-
-Snapshot Conductor::total_counters() {
-  // Histograms taken on the way belong to the running second.
-  Snapshot total;
-  for (auto& shard : shards_) total.add(shard->take());
-  recent_.resize(std::max<std::size_t>(recent_.size(), 1));
-  recent_.front().add_histograms(total);
-  return total;
+  if (sampler_.is_due(at)) sample();
 }
 
 void Conductor::sample() {
-  const auto at = now();
-  const double elapsed = in_seconds(at - sampled_at_);
-  Snapshot counters = total_counters();
-  Snapshot measured = recent_.front();
-  current_.measured.add(measured);
-  whole_.add(measured);
-  if (elapsed >= 0.5) {
-    sampled_at_ = at;
-    fleet_.sample(elapsed);
-    record_sample(counters, elapsed);
-    recent_.push_front(Snapshot());
-    if (recent_.size() > 11) recent_.pop_back();
-  } else {
-    // A phase ended just after a sample: its values are counted, and the second goes on.
-    recent_.front() = Snapshot();
-    if (recent_.size() > 1) recent_[1].add(measured);
+  const bool is_whole = sampler_.sample(now(), current_.measured);
+  if (is_whole) {
+    scaling_figures();
+    view_.show(state_);
   }
-  last_ = counters;
-  if (options_.abort_on_audit && counters.audit.wrong() && !aborted_) {
+  if (options_.abort_on_audit && sampler_.last().audit.wrong() && !aborted_) {
     aborted_ = true;
     event("the audit found something wrong: stopping, as --abort-on=audit asks");
   }
 }
 
-void Conductor::record_sample(const Snapshot& counters, double elapsed) {
-  const auto per_second = [elapsed](std::uint64_t later, std::uint64_t earlier) {
-    return static_cast<double>(later - earlier) / elapsed;
-  };
-  const Snapshot& measured = recent_.front();
-  const double cpu = cpu_of_this_process();
-  state_.now = now();
-  state_.generator_cpu = (cpu - generator_cpu_last_) / elapsed;
-  generator_cpu_last_ = cpu;
-  state_.generator_cpu_max = std::max(state_.generator_cpu_max, state_.generator_cpu);
-  state_.offered_rate = per_second(counters.offered, last_.offered);
-  state_.sent_rate = per_second(counters.audit.sent, last_.audit.sent);
-  state_.received_rate = per_second(counters.received, last_.received);
-  state_.nodes = fleet_.nodes();
-  state_.node_logins.assign(counters.targets.size(), 0);
-  for (std::size_t i = 0; i < counters.targets.size(); ++i) {
-    const auto before = i < last_.targets.size() ? last_.targets[i].logins : 0;
-    state_.node_logins[i] = per_second(counters.targets[i].logins, before);
-  }
-  boost::json::array nodes;
-  for (const NodeStatus& node : state_.nodes) {
-    const bool seen = node.target < counters.targets.size();
-    boost::json::object one{{"name", node.name},
-                            {"state", node.state},
-                            {"version", node.version},
-                            {"clients", seen ? counters.targets[node.target].online : 0},
-                            {"logins", seen ? state_.node_logins[node.target] : 0.0},
-                            {"cpu", node.cpu_ratio},
-                            {"rss", node.resident_bytes}};
-    if (node.sessions) one["sessions"] = *node.sessions;
-    nodes.push_back(std::move(one));
-  }
-  recording_.add({{"kind", "sample"},
-                  {"t", in_seconds(state_.now)},
-                  {"phase", state_.phase},
-                  {"offered", state_.offered_rate},
-                  {"sent", state_.sent_rate},
-                  {"received", state_.received_rate},
-                  {"waiting", counters.waiting},
-                  {"open", counters.audit.open()},
-                  {"online", counters.online},
-                  {"wanted", counters.wanted},
-                  {"logins", per_second(counters.logins, last_.logins)},
-                  {"failed", per_second(counters.failed_logins, last_.failed_logins)},
-                  {"lost_streams", per_second(counters.forced, last_.forced)},
-                  {"p50", in_seconds(measured.delivery.quantile(0.5))},
-                  {"p99", in_seconds(measured.delivery.quantile(0.99))},
-                  {"max", in_seconds(measured.delivery.max())},
-                  {"lag_p99", in_seconds(measured.lag.quantile(0.99))},
-                  {"generator_cpu", state_.generator_cpu},
-                  {"nodes", std::move(nodes)}});
-  state_.total = counters;
-  state_.total.Latencies::operator=(whole_);
-  state_.recent = Snapshot();
-  for (const Snapshot& one : recent_) state_.recent.add(one);
-  scaling_figures();
-  view_.show(state_);
-}
-
 void Conductor::set_rate(double rate) {
   rate_ = rate;
   state_.rate = rate;
-  const double share = state_.paused ? 0 : rate / static_cast<double>(shards_.size());
-  for (auto& shard : shards_) shard->set_rate(share);
+  shards_.set_rate(state_.paused ? 0 : rate);
 }
 
 void Conductor::set_sessions(double sessions) {
@@ -336,17 +236,7 @@ void Conductor::set_sessions(double sessions) {
   const auto pairs =
       std::min<std::size_t>(static_cast<std::size_t>(std::llround(sessions / 2)), most);
   sessions_ = 2 * pairs;
-  const auto count = shards_.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto own = pairs / count + (i < pairs % count ? 1 : 0);
-    shards_[i]->set_sessions(2 * own, options_.scenario.login_rate / static_cast<double>(count));
-  }
-}
-
-void Conductor::set_churn(double sessions_per_second) {
-  for (auto& shard : shards_) {
-    shard->set_churn(sessions_per_second / 2 / static_cast<double>(shards_.size()));
-  }
+  shards_.set_sessions(sessions_, options_.scenario.login_rate);
 }
 
 void Conductor::event(const std::string& text) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,8 +12,9 @@
 #include "loadgen/recording.h"
 #include "loadgen/run_options.h"
 #include "loadgen/run_state.h"
+#include "loadgen/sampler.h"
 #include "loadgen/scenario.h"
-#include "loadgen/shard.h"
+#include "loadgen/shard_group.h"
 #include "loadgen/threshold.h"
 
 namespace loadgen {
@@ -47,10 +47,8 @@ class Conductor final : public LiveKeys {
   void end_phase();
   void turn();
   void sample();
-  void record_sample(const Snapshot& now, double elapsed);
   void set_rate(double rate);
   void set_sessions(double sessions);
-  void set_churn(double sessions_per_second);
   void start_action(const Action& action);
   void finish_action(const std::string& outcome);
   bool start_command(const Action& action, ActionRecord& record);
@@ -67,7 +65,6 @@ class Conductor final : public LiveKeys {
   void record_end(ExitCode code, const std::vector<ThresholdResult>& results);
   [[nodiscard]] Micros now() const;
   [[nodiscard]] bool is_cut_short() const { return stops_.load() > 0 || aborted_ || unreachable_; }
-  Snapshot total_counters();
 
   RunOptions options_;
   const std::atomic<int>& stops_;
@@ -76,9 +73,10 @@ class Conductor final : public LiveKeys {
   Fleet fleet_;
   LiveView view_;
   Recording recording_;
-  std::vector<std::unique_ptr<Shard>> shards_;
+  ShardGroup shards_;
   std::chrono::steady_clock::time_point zero_;
   RunState state_;
+  Sampler sampler_;
   PhaseRecord current_;
   Snapshot phase_start_;
   double phase_start_cpu_ = 0;
@@ -87,12 +85,7 @@ class Conductor final : public LiveKeys {
   std::unique_ptr<ChildProcess> child_;
   std::vector<std::unique_ptr<ChildProcess>> ended_children_;
   std::optional<std::size_t> running_action_;
-  std::deque<Snapshot> recent_;
-  Snapshot whole_;  // Histograms of the run.
-  Snapshot last_;   // Counters at the last sample.
-  Micros sampled_at_{};
   Micros followed_at_{};
-  double generator_cpu_last_ = 0;
   double rate_ = 0;
   std::uint64_t sessions_ = 0;
   std::map<std::string, double> figures_;

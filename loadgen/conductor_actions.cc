@@ -7,19 +7,13 @@
 #include "loadgen/conductor.h"
 
 namespace loadgen {
-namespace {
-
-double in_seconds(Micros value) { return static_cast<double>(value.count()) / 1e6; }
-
-}  // namespace
-
 void Conductor::start_action(const Action& action) {
   const Scenario& scenario = options_.scenario;
   ActionRecord record;
   record.kind = action_name(action.kind);
   record.phase = current_.name;
   record.began = now();
-  record.forced_before = total_counters().forced;
+  record.forced_before = sampler_.totals().forced;
   switch (action.kind) {
     case Action::Kind::set_rate: {
       const double rate = action.amount.of(scenario.rate);
@@ -55,7 +49,9 @@ std::string Conductor::node_for(const Action& action) {
   std::string fullest;
   std::uint64_t most = 0;
   for (const NodeStatus& node : nodes) {
-    const auto clients = node.target < last_.targets.size() ? last_.targets[node.target].online : 0;
+    const auto clients = node.target < sampler_.last().targets.size()
+                             ? sampler_.last().targets[node.target].online
+                             : 0;
     if (node.state != "ready" || (!fullest.empty() && clients <= most)) continue;
     fullest = node.name;
     most = clients;
@@ -110,7 +106,7 @@ void Conductor::finish_action(const std::string& outcome) {
   running_action_.reset();
   action.ended = now();
   action.outcome = outcome;
-  action.forced = total_counters().forced - action.forced_before;
+  action.forced = sampler_.totals().forced - action.forced_before;
   const double took = in_seconds(action.ended - action.began);
   if (fleet_.follow()) watch_nodes();
   if (outcome != "done") {

@@ -14,8 +14,6 @@ namespace {
 constexpr Micros lag_max{10'000};  // A generator later than this measures itself.
 constexpr std::uint64_t samples_min = 100;
 
-double in_seconds(Micros value) { return static_cast<double>(value.count()) / 1e6; }
-
 std::optional<double> value_of(const Histogram& histogram, std::string_view what) {
   if (what == "count") return static_cast<double>(histogram.count());
   if (histogram.count() == 0) return std::nullopt;
@@ -89,7 +87,7 @@ void Conductor::phase_figures(PhaseRecord& phase) {
     phase.figures["server_cpu_us_per_message"] = cost * 1e6;
     if (cost > 0) phase.figures["messages_per_core_s"] = 1 / cost;
   }
-  const auto online = last_.online;
+  const auto online = sampler_.last().online;
   const auto resident = fleet_.resident_bytes();
   // Only where nothing but sessions was added since the start.
   if (phase.name == "hold" && online > 0 && resident > baseline_bytes_) {
@@ -102,7 +100,7 @@ std::optional<double> Conductor::metric(const Threshold& threshold) {
   const auto dot = threshold.metric.find('.');
   if (threshold.phase.empty()) {
     if (dot != std::string::npos) {
-      const auto* histogram = whole_.find(threshold.metric.substr(0, dot));
+      const auto* histogram = sampler_.whole().find(threshold.metric.substr(0, dot));
       return histogram == nullptr ? std::nullopt
                                   : value_of(*histogram, threshold.metric.substr(dot + 1));
     }
@@ -128,20 +126,24 @@ std::optional<double> Conductor::metric(const Threshold& threshold) {
 ExitCode Conductor::judge_all(const std::vector<ThresholdResult>& results) {
   const Scenario& scenario = options_.scenario;
   if (unreachable_) return ExitCode::unreachable;
-  if (last_.audit.wrong()) return ExitCode::wrong;
+  if (sampler_.last().audit.wrong()) return ExitCode::wrong;
   if (stops_.load() > 0) return ExitCode::interrupted;
-  if (whole_.lag.quantile(0.99) > lag_max) {
+  if (sampler_.whole().lag.quantile(0.99) > lag_max) {
     reasons_.push_back("the generator was late: lag p99 " +
-                       short_time(in_seconds(whole_.lag.quantile(0.99))) + ", over 10 ms");
+                       short_time(in_seconds(sampler_.whole().lag.quantile(0.99))) +
+                       ", over 10 ms");
   }
-  if (scenario.rate > 0 && whole_.delivery.count() < samples_min) {
-    reasons_.push_back("only " + grouped(whole_.delivery.count()) + " deliveries were measured");
+  if (scenario.rate > 0 && sampler_.whole().delivery.count() < samples_min) {
+    reasons_.push_back("only " + grouped(sampler_.whole().delivery.count()) +
+                       " deliveries were measured");
   }
-  if (last_.overflowed > 0) {
-    reasons_.push_back(grouped(last_.overflowed) + " due messages found their outbox full");
+  if (sampler_.last().overflowed > 0) {
+    reasons_.push_back(grouped(sampler_.last().overflowed) +
+                       " due messages found their outbox full");
   }
-  if (last_.waiting > 0) {
-    reasons_.push_back(grouped(last_.waiting) + " messages still wait in outboxes at the end");
+  if (sampler_.last().waiting > 0) {
+    reasons_.push_back(grouped(sampler_.last().waiting) +
+                       " messages still wait in outboxes at the end");
   }
   if (!reasons_.empty()) return ExitCode::inconclusive;
   const bool all = std::all_of(results.begin(), results.end(),
@@ -150,7 +152,7 @@ ExitCode Conductor::judge_all(const std::vector<ThresholdResult>& results) {
 }
 
 ExitCode Conductor::conclude() {
-  for (auto& shard : shards_) shard->conclude();
+  shards_.conclude();
   sample();
   std::uint64_t forced = 0;
   for (const PhaseRecord& phase : phases_) forced += phase.forced;
@@ -158,8 +160,8 @@ ExitCode Conductor::conclude() {
     figure("reconnects_per_client",
            static_cast<double>(forced) / static_cast<double>(options_.scenario.sessions));
   }
-  if (whole_.offline.count() > 0) {
-    figure("longest_silence_s", in_seconds(whole_.offline.max()));
+  if (sampler_.whole().offline.count() > 0) {
+    figure("longest_silence_s", in_seconds(sampler_.whole().offline.max()));
   }
   for (const PhaseRecord& phase : phases_) {
     // Ramp, warm-up and settling stand in the table of phases; the scenario's own are its figures.
@@ -244,7 +246,7 @@ void Conductor::record_end(ExitCode code, const std::vector<ThresholdResult>& re
     }
     thresholds.push_back(std::move(one));
   }
-  const AuditCounts& counts = last_.audit;
+  const AuditCounts& counts = sampler_.last().audit;
   boost::json::object audit{{"sent", counts.sent},
                             {"resent", counts.resent},
                             {"acknowledged", counts.acked},
@@ -253,16 +255,7 @@ void Conductor::record_end(ExitCode code, const std::vector<ThresholdResult>& re
     audit[fate_name(static_cast<Fate>(i))] = counts.fates[i];
   }
   boost::json::array offenders;
-  std::vector<Offender> all;
-  for (auto& shard : shards_) {
-    const auto own = shard->offenders();
-    all.insert(all.end(), own.begin(), own.end());
-  }
-  // The wrong ones first; within a kind by time.
-  std::stable_sort(all.begin(), all.end(), [](const Offender& a, const Offender& b) {
-    return std::pair(!is_wrong(a.fate), a.at) < std::pair(!is_wrong(b.fate), b.at);
-  });
-  for (const Offender& one : all) {
+  for (const Offender& one : shards_.offenders()) {
     offenders.push_back({{"fate", fate_name(one.fate)},
                          {"id", one.id},
                          {"from", one.from},
@@ -275,7 +268,7 @@ void Conductor::record_end(ExitCode code, const std::vector<ThresholdResult>& re
   boost::json::object figures;
   for (const auto& [name, value] : figures_) figures[name] = value;
   boost::json::object endings;
-  for (const auto& [reason, count] : last_.reasons) endings[reason] = count;
+  for (const auto& [reason, count] : sampler_.last().reasons) endings[reason] = count;
   boost::json::array reasons;
   for (const auto& reason : reasons_) reasons.emplace_back(reason);
   recording_.add({{"kind", "end"},
@@ -286,11 +279,11 @@ void Conductor::record_end(ExitCode code, const std::vector<ThresholdResult>& re
                   {"audit", std::move(audit)},
                   {"figures", std::move(figures)},
                   {"stream_endings", std::move(endings)},
-                  {"overflowed", last_.overflowed},
-                  {"held", last_.held},
+                  {"overflowed", sampler_.last().overflowed},
+                  {"held", sampler_.last().held},
                   {"generator",
-                   {{"lag_p99_s", in_seconds(whole_.lag.quantile(0.99))},
-                    {"lag_max_s", in_seconds(whole_.lag.max())},
+                   {{"lag_p99_s", in_seconds(sampler_.whole().lag.quantile(0.99))},
+                    {"lag_max_s", in_seconds(sampler_.whole().lag.max())},
                     {"cpu_ratio_max", state_.generator_cpu_max}}}});
 }
 

@@ -23,12 +23,6 @@ __attribute__((format(printf, 1, 2))) std::string print(const char* format, ...)
   return text.data();
 }
 
-double seconds(Micros value) { return static_cast<double>(value.count()) / 1e6; }
-
-std::string whole(double value) {
-  return grouped(static_cast<std::uint64_t>(std::max(0.0, std::round(value))));
-}
-
 std::string bars(const std::vector<double>& values) {
   static constexpr std::array<const char*, 8> levels = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   const double top = values.empty() ? 0 : *std::max_element(values.begin(), values.end());
@@ -42,7 +36,7 @@ std::string bars(const std::vector<double>& values) {
 }
 
 std::string row(const char* name, const Histogram& recent, const Histogram& run) {
-  const auto time = [](Micros value) { return short_time(seconds(value)); };
+  const auto time = [](Micros value) { return short_time(in_seconds(value)); };
   return print("%-10s p50 %-8s p99 %-8s max %-8s  │  p50 %-8s p99 %-8s p99.9 %-8s max %s", name,
                time(recent.quantile(0.5)).c_str(), time(recent.quantile(0.99)).c_str(),
                time(recent.max()).c_str(), time(run.quantile(0.5)).c_str(),
@@ -79,7 +73,7 @@ std::vector<std::string> live_lines(const RunState& state, bool with_help) {
       "cpu %.0f %%)%s",
       whole(state.offered_rate).c_str(), whole(state.sent_rate).c_str(),
       whole(state.received_rate).c_str(), grouped(total.waiting).c_str(), late ? "LATE" : "ok",
-      short_time(seconds(total.lag.quantile(0.99))).c_str(), state.generator_cpu * 100,
+      short_time(in_seconds(total.lag.quantile(0.99))).c_str(), state.generator_cpu * 100,
       state.paused ? "  PAUSED" : ""));
   lines.push_back(print("sessions %s/%s   logins %s  failed %s  streams lost %s   open files of %s",
                         grouped(total.online).c_str(), grouped(total.wanted).c_str(),
@@ -110,7 +104,7 @@ std::vector<std::string> live_lines(const RunState& state, bool with_help) {
         node.version.c_str(), node.state.c_str(), grouped(online).c_str(),
         total.online == 0 ? 0
                           : 100.0 * static_cast<double>(online) / static_cast<double>(total.online),
-        logins, short_time(seconds(p99)).c_str(), node.cpu_ratio * 100,
+        logins, short_time(in_seconds(p99)).c_str(), node.cpu_ratio * 100,
         grouped(node.resident_bytes >> 20).c_str()));
   }
   lines.push_back(audit_line(state));
@@ -141,11 +135,11 @@ std::string plain_line(const RunState& state) {
       clock_text(state.now).c_str(), state.phase.c_str(), grouped(total.online).c_str(),
       grouped(total.wanted).c_str(), whole(state.offered_rate).c_str(),
       whole(state.received_rate).c_str(),
-      short_time(seconds(state.recent.delivery.quantile(0.5))).c_str(),
-      short_time(seconds(state.recent.delivery.quantile(0.99))).c_str(),
-      short_time(seconds(state.recent.delivery.max())).c_str(),
-      short_time(seconds(state.recent.lag.quantile(0.99))).c_str(), grouped(total.waiting).c_str(),
-      grouped(total.forced).c_str(), grouped(wrong).c_str(),
+      short_time(in_seconds(state.recent.delivery.quantile(0.5))).c_str(),
+      short_time(in_seconds(state.recent.delivery.quantile(0.99))).c_str(),
+      short_time(in_seconds(state.recent.delivery.max())).c_str(),
+      short_time(in_seconds(state.recent.lag.quantile(0.99))).c_str(),
+      grouped(total.waiting).c_str(), grouped(total.forced).c_str(), grouped(wrong).c_str(),
       grouped(audit.of(Fate::bounced)).c_str());
 }
 

@@ -1,5 +1,6 @@
 #include "loadgen/quantity.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -140,6 +141,10 @@ std::string grouped(std::uint64_t value) {
     digits.insert(static_cast<std::size_t>(at), ",");
   }
   return digits;
+}
+
+std::string whole(double value) {
+  return grouped(static_cast<std::uint64_t>(std::llround(std::max(0.0, value))));
 }
 
 std::string short_time(double seconds) {

@@ -13,6 +13,8 @@ namespace loadgen {
 /// Time inside a run. Everything is measured with the steady clock, in microseconds.
 using Micros = std::chrono::microseconds;
 
+inline double in_seconds(Micros value) { return static_cast<double>(value.count()) / 1e6; }
+
 /// A closed interval such as `100..1KiB` or `100ms..10s`; a single value is both its ends.
 template <class T>
 struct Range {
@@ -43,6 +45,9 @@ Result<std::vector<std::string>> parse_addresses(std::string_view text);
 
 /// For people: "30,000".
 std::string grouped(std::uint64_t value);
+
+/// The same, rounded; never below 0.
+std::string whole(double value);
 
 /// For people, of three digits: "250 ms", "2.6 ms", "12 us", "1.35 s". Input in seconds.
 std::string short_time(double seconds);

@@ -8,8 +8,6 @@ namespace {
 
 namespace json = boost::json;
 
-double seconds(Micros value) { return static_cast<double>(value.count()) / 1e6; }
-
 }  // namespace
 
 Result<void> Recording::open(const std::string& path) {
@@ -59,12 +57,12 @@ Histogram histogram_from_json(const json::array& buckets) {
 
 json::object percentiles(const Histogram& histogram) {
   return {{"count", histogram.count()},
-          {"p50_s", seconds(histogram.quantile(0.5))},
-          {"p90_s", seconds(histogram.quantile(0.9))},
-          {"p99_s", seconds(histogram.quantile(0.99))},
-          {"p999_s", seconds(histogram.quantile(0.999))},
-          {"max_s", seconds(histogram.max())},
-          {"mean_s", seconds(histogram.mean())}};
+          {"p50_s", in_seconds(histogram.quantile(0.5))},
+          {"p90_s", in_seconds(histogram.quantile(0.9))},
+          {"p99_s", in_seconds(histogram.quantile(0.99))},
+          {"p999_s", in_seconds(histogram.quantile(0.999))},
+          {"max_s", in_seconds(histogram.max())},
+          {"mean_s", in_seconds(histogram.mean())}};
 }
 
 }  // namespace loadgen
