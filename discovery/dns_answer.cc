@@ -6,10 +6,19 @@
 #include <resolv.h>
 
 #include <array>
+#include <map>
 #include <optional>
+#include <utility>
 
 namespace discovery {
 namespace {
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
 
 std::optional<DnsRecord> address(const ns_rr& record, int family, std::size_t bytes) {
   std::array<char, INET6_ADDRSTRLEN> text{};
@@ -32,7 +41,7 @@ std::optional<DnsRecord> service(ns_msg& message, const ns_rr& record) {
   if (used < 0 || static_cast<std::size_t>(used) + target_at != ns_rr_rdlen(record)) {
     return std::nullopt;
   }
-  return DnsRecord{.host = target.data(),
+  return DnsRecord{.host = lower(target.data()),
                    .port = static_cast<std::uint16_t>(ns_get16(data + port_at))};
 }
 
@@ -46,6 +55,27 @@ std::optional<DnsRecord> parse(ns_msg& message, const ns_rr& record) {
       return service(message, record);
   }
   return std::nullopt;
+}
+
+// From the additional section. An IPv4 address is preferred; which of several does not matter.
+bool add_addresses(ns_msg& message, std::vector<DnsRecord>& services) {
+  std::map<std::string, std::string> addresses;  // By names in lower case.
+  for (int at = 0; at < ns_msg_count(message, ns_s_ar); ++at) {
+    ns_rr record;
+    if (ns_parserr(&message, ns_s_ar, at, &record) != 0) return false;
+    const auto type = static_cast<DnsType>(ns_rr_type(record));
+    if (type != DnsType::a && type != DnsType::aaaa) continue;
+    const std::optional<DnsRecord> found = parse(message, record);
+    if (!found) return false;
+    const std::string owner = lower(ns_rr_name(record));
+    if (type == DnsType::a) addresses[owner] = found->host;
+    addresses.try_emplace(owner, found->host);
+  }
+  for (DnsRecord& service : services) {
+    const auto at = addresses.find(service.host);
+    if (at != addresses.end()) service.address = at->second;
+  }
+  return true;
 }
 
 }  // namespace
@@ -67,6 +97,7 @@ Result<std::vector<DnsRecord>> parse_dns_answer(std::span<const std::uint8_t> me
     if (!found) return Errc::malformed;
     if (!found->host.empty() && found->host != ".") records.push_back(*std::move(found));
   }
+  if (type == DnsType::srv && !add_addresses(parsed, records)) return Errc::malformed;
   return records;
 }
 

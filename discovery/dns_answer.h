@@ -14,8 +14,12 @@ enum class DnsType : std::uint16_t { a = 1, aaaa = 28, srv = 33 };
 
 /// One record of the kind that was asked for.
 struct DnsRecord {
-  std::string host{};      ///< A, AAAA: the address, as RFC 5952 writes it. SRV: the target.
+  std::string
+      host{};  ///< A, AAAA: the address, as RFC 5952 writes it. SRV: the target, in lower case.
   std::uint16_t port = 0;  ///< SRV.
+
+  /// SRV: the target's address, if the message has it, as servers save their clients that question.
+  std::string address{};
 };
 
 /// The records of `type` in the answer section of a DNS message, in its order; others, such as the

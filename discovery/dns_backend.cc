@@ -1,13 +1,11 @@
 #include "discovery/dns_backend.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
-#include <algorithm>
-#include <array>
 #include <charconv>
 #include <map>
+#include <string_view>
 #include <utility>
+
+#include "discovery/dns_name.h"
 
 namespace discovery {
 namespace {
@@ -16,14 +14,6 @@ constexpr std::size_t nodes_max = 1'000;  // Records only suggest (K7).
 
 // Records have no leases: what they name is there until they name it no more.
 constexpr auto endless_lease = std::chrono::hours(24);
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
 
 // The ordinal of a StatefulSet's pod plus one, as numbers begin with 1; 0: it has none.
 std::uint16_t number_of(std::string_view name) {
@@ -36,39 +26,27 @@ std::uint16_t number_of(std::string_view name) {
   return static_cast<std::uint16_t>(ordinal + 1);
 }
 
+std::string place(const std::string& host, std::uint16_t port) {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
 NodeRow service_row(const DnsRecord& record) {
   NodeRow row;
-  const std::string target = lower(record.host);
-  row.name = target.substr(0, target.find('.'));
+  row.name = record.host.substr(0, record.host.find('.'));
   row.number = number_of(row.name);
-  row.peer_address = target + ":" + std::to_string(record.port);
+  row.peer_address = place(record.address.empty() ? record.host : record.address, record.port);
   return row;
 }
 
 NodeRow address_row(const DnsRecord& record, std::uint16_t port) {
   NodeRow row;
   row.name = dns_node_name(record.host);
-  const bool is_v6 = record.host.find(':') != std::string::npos;
-  row.peer_address = (is_v6 ? "[" + record.host + "]" : record.host) + ":" + std::to_string(port);
+  row.peer_address = place(record.host, port);
   return row;
 }
 
 }  // namespace
-
-bool is_dns_service(std::string_view name) { return name.starts_with('_'); }
-
-std::string dns_node_name(const std::string& address) {
-  in6_addr bytes{};
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  for (const int family : {AF_INET, AF_INET6}) {
-    if (inet_pton(family, address.c_str(), &bytes) != 1) continue;
-    inet_ntop(family, &bytes, text.data(), text.size());
-    std::string name(text.data());
-    std::ranges::replace(name, ':', '-');
-    return name;
-  }
-  return {};
-}
 
 DnsBackend::DnsBackend(DnsOptions options)
     : options_(std::move(options)), resolver_(options_.server, options_.timeout) {}

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "discovery/backend.h"
@@ -29,7 +28,7 @@ struct DnsOptions {
 /// The registry as records that an orchestrator keeps in DNS.
 ///
 /// - SRV: a node is called as the first label of its target in lower case, and dialled at the
-///   target's name and the record's port. Only links look the target up.
+///   record's port and the target's address, which servers send along; else at the target's name.
 /// - A, or AAAA where there is no A: a node is called by its address (see dns_node_name) and
 ///   dialled there. Never both, as a machine with two addresses is one node.
 ///
@@ -61,12 +60,5 @@ class DnsBackend final : public Backend {
   std::optional<NodeRow> self_;  // As last given to renew().
   std::string last_failure_;
 };
-
-/// Whether a name has SRV records: its first label begins with `_` (RFC 2782).
-bool is_dns_service(std::string_view name);
-
-/// What a node at an address is called: `10.1.2.3`; an IPv6 address in its shortest form with `-`
-/// for each `:`, as `fd00--7`. Empty: `address` is none.
-std::string dns_node_name(const std::string& address);
 
 }  // namespace discovery

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "discovery/dns_name.h"
 #include "discovery/registry.h"
 #include "tests/discovery/recorded_events.h"
 #include "tests/support/dns_server.h"
@@ -67,6 +68,24 @@ TEST_F(DnsBackendTest, TakesNameAndPortFromServices) {
   EXPECT_EQ(peer.state, NodeState::ready);
   EXPECT_GT(peer.lease_remaining, 0ms);
   EXPECT_TRUE(compatible(peer, self));
+}
+
+TEST_F(DnsBackendTest, TakesTheAddressOfAServicesTargetWhenTheAnswerHasIt) {
+  dns_.set_services(service, {pod(0), pod(1), pod(2), pod(3)});
+  dns_.set_addresses("meerkat-0.meerkat.test", {"10.1.2.3"});
+  dns_.set_addresses("meerkat-1.meerkat.test", {"fd00::7"});
+  dns_.set_addresses("meerkat-2.meerkat.test", {"fd00::8", "10.1.2.4"});
+  DnsBackend backend(options(service));
+  const Result<Reading> reading = backend.read();
+  ASSERT_TRUE(reading.has_value()) << backend.last_failure();
+  ASSERT_EQ(reading->nodes.size(), 4U);
+  EXPECT_EQ(reading->nodes[0].peer_address, "10.1.2.3:5290");
+  EXPECT_EQ(reading->nodes[1].peer_address, "[fd00::7]:5290");
+  EXPECT_EQ(reading->nodes[2].peer_address, "10.1.2.4:5290");
+  EXPECT_EQ(reading->nodes[3].peer_address, "meerkat-3.meerkat.test:5290");
+  // A pod that is started anew keeps its name and gets another address.
+  dns_.set_addresses("meerkat-0.meerkat.test", {"10.1.2.9"});
+  EXPECT_EQ(backend.read()->nodes[0].peer_address, "10.1.2.9:5290");
 }
 
 TEST_F(DnsBackendTest, NumbersTheNodesOfAStatefulSetByTheirOrdinals) {

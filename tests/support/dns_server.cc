@@ -135,6 +135,8 @@ void DnsServer::set_services(const std::string& name, const std::vector<Srv>& se
   }
   const std::lock_guard lock(mutex_);
   records_[name][type_srv] = std::move(made);
+  targets_[name].clear();
+  for (const Srv& service : services) targets_[name].push_back(service.target);
 }
 
 void DnsServer::set_alias(const std::string& name, const std::string& target) {
@@ -151,16 +153,21 @@ std::string DnsServer::answer(const std::string& message, bool is_tcp) {
   constexpr std::uint16_t rcodes[] = {0, 0, 2, 5, 0, 0};  // In the order of Mode.
   const Mode mode = mode_;
   std::uint16_t flags = response | rcodes[static_cast<int>(mode)];
-  std::uint16_t count = 0;
+  std::uint16_t count = 0, additional = 0;
   std::string body;
-  const auto add = [&](std::uint16_t name, std::uint16_t type, const std::string& data) {
-    put16(body, name);
+  const auto add_named = [&](const std::string& name, std::uint16_t type, const std::string& data) {
+    body += name;
     put16(body, type);
     put16(body, 1);  // Class IN.
     put16(body, 0);  // A TTL of 30 s: who believed it would be late.
     put16(body, 30);
     put16(body, static_cast<std::uint16_t>(data.size()));
     body += data;
+  };
+  const auto add = [&](std::uint16_t pointer, std::uint16_t type, const std::string& data) {
+    std::string name;
+    put16(name, pointer);
+    add_named(name, type, data);
     ++count;
   };
   if (mode == Mode::answer) {
@@ -180,6 +187,16 @@ std::string DnsServer::answer(const std::string& message, bool is_tcp) {
       for (const std::string& data : at->second[question->type]) add(owner, question->type, data);
     }
     if (!exists) flags |= 3;  // NXDOMAIN
+    if (question->type == type_srv) {
+      for (const std::string& target : targets_[name]) {
+        for (const std::uint16_t type : {type_a, type_aaaa}) {
+          for (const std::string& data : records_[target][type]) {
+            add_named(wire_name(target), type, data);
+            ++additional;
+          }
+        }
+      }
+    }
   } else if (mode == Mode::nonsense) {
     count = 9;
     body = "\xC0\x0C no record at all";
@@ -187,7 +204,7 @@ std::string DnsServer::answer(const std::string& message, bool is_tcp) {
   const std::string asked = message.substr(header_bytes, question->end - header_bytes);
   if (!is_tcp && header_bytes + asked.size() + body.size() > udp_bytes_max) {
     flags |= truncated;
-    count = 0;
+    count = additional = 0;
     body.clear();
   }
   std::string reply = message.substr(0, 2);
@@ -195,7 +212,7 @@ std::string DnsServer::answer(const std::string& message, bool is_tcp) {
   put16(reply, 1);
   put16(reply, count);
   put16(reply, 0);
-  put16(reply, 0);
+  put16(reply, additional);
   return reply + asked + body;
 }
 

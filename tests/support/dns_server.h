@@ -12,7 +12,8 @@
 namespace tests {
 
 /// A DNS server on a free port of 127.0.0.1, over UDP and TCP, with the records that a test gives
-/// it: one question a message, answers in the wire format of RFC 1035 with names compressed.
+/// it: one question a message, answers in the wire format of RFC 1035 with names compressed. The
+/// addresses of services' targets that it has go along, as Kubernetes' server does it.
 ///
 /// An answer of more than 512 bytes goes truncated over UDP and whole over TCP, as RFC 1035 §4.2.1
 /// has it. Names that have no record of any type do not exist (NXDOMAIN).
@@ -66,6 +67,7 @@ class DnsServer {
   std::mutex mutex_;
   // By name, then type: the data of each record, names in it uncompressed.
   std::map<std::string, std::map<std::uint16_t, std::vector<std::string>>> records_;
+  std::map<std::string, std::vector<std::string>> targets_;  // Of services, as text.
   std::thread thread_;
 };
 
