@@ -169,9 +169,8 @@ inline constexpr std::array<std::string_view, 23> bounce_conditions = {"bad-requ
                                                                        "unexpected-request",
                                                                        "other"};
 
-inline constexpr std::array<std::string_view, 6> drop_reasons = {
-    "no-recipient", "negative-priority", "queue-full",
-    "mailbox-full", "invalid-from-peer", "other"};
+inline constexpr std::array<std::string_view, 4> drop_reasons = {"no-recipient", "mailbox-full",
+                                                                 "invalid-from-peer", "other"};
 
 /// A message between two cores takes tens of microseconds, a stalled one seconds.
 inline constexpr std::array<double, 14> short_bounds = {
