@@ -1,6 +1,7 @@
 #include "replication/mesh.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "replication/wire.h"
@@ -12,6 +13,9 @@ using namespace std::chrono_literals;
 
 // How long a leaving node waits for its peers to close their side after its goodbye.
 constexpr auto farewell_max = 300ms;
+
+// Acknowledged by a peer that does not have the table: nobody waits for it there.
+constexpr Position no_table = std::numeric_limits<Position>::max();
 
 }  // namespace
 
@@ -74,16 +78,19 @@ void Mesh::settle_waits(Time now) {
   for (std::size_t table = 0; table < node_.tables.size(); ++table) {
     Position acked = node_.tables[table]->position();
     for (auto& [name, peer] : peers_) {
-      if (!peer.counted) continue;
-      if (peer.link) {
-        auto at = peer.link->outflow().acked(table);
-        if (at.known) acked = std::min(acked, at.position);
-      } else if (table < peer.acked.size()) {
-        acked = std::min(acked, peer.acked[table]);  // Between two links.
-      }
+      if (peer.counted) acked = std::min(acked, acked_by(peer, table));
     }
     node_.tables[table]->settle_waits(acked, now);
   }
+}
+
+Position Mesh::acked_by(const Peer& peer, std::size_t table) const {
+  if (peer.link && peer.link->outflow().started()) {
+    auto at = peer.link->outflow().acked(table);
+    return at.known ? at.position : no_table;
+  }
+  // Between two links, and until the new one has told where the peer stands.
+  return table < peer.acked.size() ? peer.acked[table] : 0;
 }
 
 void Mesh::accept() {
@@ -143,8 +150,8 @@ void Mesh::look_after(Peer& peer, Time now) {
       peer.link->outflow().control(FrameKind::ping, stamp);
     }
     watch_lag(peer, now);
-  } else if (now - peer.last_heard > options_.lag_max) {
-    peer.counted = false;
+  } else if (peer.counted && now - peer.last_heard > options_.lag_max) {
+    leave_out(peer);
   }
   if (peer.ref && !peer.unreachable && now - peer.last_heard > options_.silence_max) {
     mark_unreachable(peer, peer.link ? make_error_code(Errc::silent) : peer.last_error);
@@ -163,24 +170,27 @@ void Mesh::watch_lag(Peer& peer, Time now) {
   bool progress = false;
   peer.acked.resize(node_.tables.size());
   for (std::size_t table = 0; table < node_.tables.size(); ++table) {
-    auto at = peer.link->outflow().acked(table);
-    if (!at.known) continue;
-    if (at.position < node_.tables[table]->position()) behind = true;
-    if (at.position > peer.acked[table]) progress = true;
-    peer.acked[table] = at.position;
+    const Position acked = acked_by(peer, table);
+    if (acked < node_.tables[table]->position()) behind = true;
+    if (acked > peer.acked[table]) progress = true;
+    peer.acked[table] = acked;
   }
   if (progress || !behind) peer.last_progress = now;
   if (!peer.ready && !peer.counted) return;
   bool lagging = now - peer.last_progress > options_.lag_max;
   if (lagging && !peer.lagging) {
-    peer.lagging = true;
-    peer.counted = false;
-    node_.events.lagging(node_.owners.id(*peer.ref), true);
+    leave_out(peer);
   } else if (peer.lagging && !behind) {
     peer.lagging = false;
     peer.counted = true;
     node_.events.lagging(node_.owners.id(*peer.ref), false);
   }
+}
+
+void Mesh::leave_out(Peer& peer) {
+  peer.lagging = true;
+  peer.counted = false;
+  node_.events.lagging(node_.owners.id(*peer.ref), true);
 }
 
 void Mesh::set_peers(std::vector<PeerAddress> peers) {
@@ -227,8 +237,7 @@ void Mesh::go_on_stopping(Time now) {
     if (peer.unreachable) continue;
     pending = pending || node_.owners.owner(*peer.ref).outbox.backlog().messages > 0;
     for (std::size_t table = 0; table < node_.tables.size(); ++table) {
-      auto at = peer.link->outflow().acked(table);
-      if (at.known && at.position < node_.tables[table]->position()) pending = true;
+      if (acked_by(peer, table) < node_.tables[table]->position()) pending = true;
     }
   }
   if (!leaving_ && (!pending || now >= *drain_until_)) {

@@ -71,7 +71,7 @@ class Mesh : private LinkHost {
     Time last_heard{};
     ErrorCode last_error;
     bool refused = false;
-    std::vector<Position> acked;  // At the last look, to notice progress.
+    std::vector<Position> acked;  // acked_by() at the last look: to notice progress.
     Time last_progress{};
     JoinStats last_join;
     std::uint64_t resyncs = 0;
@@ -89,6 +89,8 @@ class Mesh : private LinkHost {
   void tick();
   void look_after(Peer& peer, Time now);
   void watch_lag(Peer& peer, Time now);
+  void leave_out(Peer& peer);
+  Position acked_by(const Peer& peer, std::size_t table) const;
   void pump();
   void settle_waits(Time now);
   void apply_peers(const std::vector<PeerAddress>& listed);

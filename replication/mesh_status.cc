@@ -42,7 +42,7 @@ PeerStatus Mesh::status_of(const Peer& peer) const {
     if (peer.link) {
       row.sent_acked = peer.link->outflow().acked(number).position;
     } else if (number < peer.acked.size()) {
-      row.sent_acked = peer.acked[number];
+      row.sent_acked = std::min(peer.acked[number], table.position());
     }
     row.lag = table.position() - std::min(table.position(), row.sent_acked);
     row.lag_age = lag_age(peer, number, row.sent_acked);

@@ -48,6 +48,9 @@ class Outflow {
   /// Appends what there is to send, up to about `bytes_max`.
   void fill(std::size_t bytes_max, std::string& out);
 
+  /// The peer has said where it stands: until then acked() tells nothing.
+  bool started() const { return started_; }
+
   void set_settled() { settled_ = true; }
 
   /// The peer has applied all that was there when the link came up.
