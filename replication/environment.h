@@ -14,7 +14,8 @@
 
 namespace replication {
 
-/// A stream of bytes between two nodes: TCP in a real node, a queue in a simulated one.
+/// A stream of bytes between two nodes: TCP in a real node, a queue in a simulated one, TLS upon
+/// either (tls_connection.h).
 ///
 /// At most one read and one write are under way at once. The handler of each is called once, from
 /// the environment and never from inside the call that began it, with `operation_aborted` after a
@@ -46,6 +47,13 @@ class Connection {
 
   /// Of the other side, without the port; empty before it is known.
   virtual std::string remote_address() const = 0;
+
+  /// What only the two ends of a TLS connection can know, and what is another in each: RFC 9266,
+  /// `tls-exporter`. Empty where bytes travel in clear, and before the first read has ended.
+  virtual std::string channel_binding() const { return {}; }
+
+  /// Whether the other side may be the node of that name, after its certificate; true in clear.
+  virtual bool may_be(std::string_view /*node_name*/) const { return true; }
 };
 
 /// Takes the connections that come to one address.

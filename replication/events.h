@@ -34,6 +34,10 @@ class Events {
   /// `connection_refused` or `forgotten`.
   virtual void peer_gone(const NodeId&, boost::system::error_code, std::uint64_t /*records*/) {}
 
+  /// The link to the peer is in clear, since only this node speaks TLS (TlsMode::optional). Comes
+  /// after its peer_connected().
+  virtual void link_in_clear(const NodeId&) {}
+
   /// A connection was turned away, by us or by the other side. `who` is the peer's name, or its
   /// address when it has not proven one. Comes once for a run of equal reasons.
   virtual void link_refused(const std::string& /*who*/, boost::system::error_code) {}

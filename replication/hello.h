@@ -27,9 +27,10 @@ struct Hello {
   std::uint16_t protocol_max = 1;
   std::uint16_t listen_port = 0;
   NodeId id{};
-  std::string nonce{};    // nonce_bytes of randomness.
-  std::string cluster{};  // At most 255 bytes.
-  std::string wanted{};   // The name that was dialled; empty from an acceptor.
+  std::string nonce{};      // nonce_bytes of randomness.
+  std::string cluster{};    // At most 255 bytes.
+  std::string wanted{};     // The name that was dialled; empty from an acceptor.
+  bool speaks_tls = false;  // Would take or dial a TLS link, whatever this one is.
 };
 
 std::string encode(const Hello& hello);
@@ -40,10 +41,20 @@ std::optional<Hello> decode_hello(std::string_view body);
 /// The code that a refuse frame carries; `unknown` for one from a newer peer.
 Errc decode_refusal(std::string_view body);
 
-/// HMAC-SHA256 with `secret` over a label, the prover's role and both hellos as they were sent, so
-/// that no byte of them can be changed, and no proof be used in another place or a second time.
+/// HMAC-SHA256 with `secret` over a label, the prover's role, both hellos as they were sent and,
+/// over TLS, the channel's binding, so that no byte of them can be changed, and no proof be used in
+/// another place, over another channel or a second time.
 std::string proof(std::string_view secret, Role prover, std::string_view dialler_hello,
-                  std::string_view acceptor_hello);
+                  std::string_view acceptor_hello, std::string_view channel_binding = {});
+
+/// A frame that refuses the link for `reason`.
+std::string refusal(boost::system::error_code reason);
+
+/// What the connection itself says of the other side, once a frame has come.
+struct Channel {
+  std::string binding{};                           // Connection::channel_binding().
+  std::function<bool(std::string_view)> may_be{};  // Connection::may_be(); absent: anybody.
+};
 
 /// Proves two nodes to each other, without a socket:
 ///
@@ -67,6 +78,7 @@ class Handshake {
     std::string nonce{};  // nonce_bytes that nobody can guess, fresh for each handshake.
     std::string secret{};
     std::string wanted{};  // Dialler: the node that should answer.
+    bool speaks_tls = false;
   };
 
   /// Asked once the other side has proven itself, before this side's last word: an error refuses
@@ -84,7 +96,7 @@ class Handshake {
     boost::system::error_code error;  // The connection must close.
     bool refused_by_peer = false;     // `error` is what the peer said.
   };
-  Step take(const Frame& frame);
+  Step take(const Frame& frame, const Channel& channel = {});
 
   const Hello& peer() const { return peer_; }
 
@@ -94,10 +106,10 @@ class Handshake {
  private:
   enum class Awaiting { hello, proof };
 
-  Step refuse(Errc reason) const;
-  Step take_hello(std::string_view body);
-  Step take_proof(std::string_view body);
-  std::string proof_of(Role prover) const;
+  static Step refuse(boost::system::error_code reason);
+  Step take_hello(std::string_view body, const Channel& channel);
+  Step take_proof(std::string_view body, const Channel& channel);
+  std::string proof_of(Role prover, const Channel& channel) const;
 
   const Local local_;
   const Admit admit_;

@@ -3,6 +3,8 @@
 #include <string_view>
 #include <utility>
 
+#include "replication/tls_connection.h"
+
 namespace replication {
 namespace {
 
@@ -15,15 +17,19 @@ constexpr std::size_t write_bytes = 256 * 1024;
 // Acks and pongs that wait for the socket; a peer that reads at all never comes near.
 constexpr std::size_t control_bytes_max = 1 << 20;
 
+// The first byte of TLS (RFC 8446 §5.1), which no frame has: that would be one of 350 MB.
+constexpr char tls_first_byte = 22;
+
 }  // namespace
 
 Link::Link(Environment& environment, LinkHost& host, Handshake::Local local,
-           std::size_t frame_bytes_max)
+           std::size_t frame_bytes_max, std::shared_ptr<const LinkTls> tls)
     : last_heard(environment.now()),
       last_ping(last_heard),
       environment_(environment),
       host_(host),
       frame_bytes_max_(frame_bytes_max),
+      tls_(std::move(tls)),
       role_(local.role),
       peer_name_(local.wanted),
       begun_(last_heard),
@@ -31,13 +37,18 @@ Link::Link(Environment& environment, LinkHost& host, Handshake::Local local,
       decoder_(hello_bytes_max) {}
 
 void Link::dial(const std::string& host, std::uint16_t port) {
-  connection_ = environment_.dial(
-      host, port, [self = shared_from_this()](error_code error) { self->on_connected(error); });
+  use(environment_.dial(
+      host, port, [self = shared_from_this()](error_code error) { self->on_connected(error); }));
 }
 
 void Link::accept(std::unique_ptr<Connection> connection) {
-  connection_ = std::move(connection);
+  use(std::move(connection));
   on_connected({});
+}
+
+void Link::use(std::unique_ptr<Connection> connection) {
+  connection_ = tls_ ? tls_connection(environment_, tls_, role_, std::move(connection))
+                     : std::move(connection);
 }
 
 void Link::on_connected(error_code error) {
@@ -69,9 +80,22 @@ void Link::read() {
 
 void Link::on_read(error_code error, std::size_t size) {
   if (closed_ || parting_) return;
+  if (error == make_error_code(Errc::tls_required)) {
+    close(error, refusal(error));
+    return;
+  }
   if (error) {
     close(error);
     return;
+  }
+  if (!tls_ && role_ == Role::acceptor && !heard_ && in_.front() == tls_first_byte) {
+    close(Errc::no_tls, refusal(Errc::no_tls));
+    return;
+  }
+  if (!heard_) {
+    heard_ = true;
+    channel_ = {connection_->channel_binding(),
+                [this](std::string_view name) { return connection_->may_be(name); }};
   }
   last_heard = environment_.now();
   decoder_.feed({in_.data(), size});
@@ -102,7 +126,7 @@ void Link::on_read(error_code error, std::size_t size) {
 
 error_code Link::take(const Frame& frame, std::string& last_words) {
   if (established()) return inflow_->take(frame);
-  Handshake::Step step = handshake_.take(frame);
+  Handshake::Step step = handshake_.take(frame, channel_);
   if (step.error) {
     refused_by_peer_ = step.refused_by_peer;
     last_words = std::move(step.send);

@@ -13,6 +13,7 @@
 #include "replication/frame.h"
 #include "replication/hello.h"
 #include "replication/inflow.h"
+#include "replication/link_tls.h"
 #include "replication/outflow.h"
 
 namespace replication {
@@ -45,8 +46,9 @@ class Link : public std::enable_shared_from_this<Link> {
  public:
   using Time = Environment::Time;
 
+  /// Without `tls` bytes travel in clear, whoever dials.
   Link(Environment& environment, LinkHost& host, Handshake::Local local,
-       std::size_t frame_bytes_max);
+       std::size_t frame_bytes_max, std::shared_ptr<const LinkTls> tls = {});
 
   /// Connects to `host`:`port` (a name is looked up) and says hello.
   void dial(const std::string& host, std::uint16_t port);
@@ -70,6 +72,8 @@ class Link : public std::enable_shared_from_this<Link> {
   bool established() const { return inflow_.has_value(); }
   bool refused_by_peer() const { return refused_by_peer_; }
   bool connected() const { return connected_; }
+  bool dialled_tls() const { return tls_ && role_ == Role::dialler; }
+  bool is_tls() const { return !channel_.binding.empty(); }  // Once the handshake has begun.
   Role role() const { return role_; }
   const Hello& hello() const { return handshake_.peer(); }
   std::uint16_t protocol() const { return handshake_.protocol(); }
@@ -84,6 +88,7 @@ class Link : public std::enable_shared_from_this<Link> {
   Time last_ping;
 
  private:
+  void use(std::unique_ptr<Connection> connection);
   void on_connected(boost::system::error_code error);
   void read();
   void on_read(boost::system::error_code error, std::size_t size);
@@ -94,11 +99,13 @@ class Link : public std::enable_shared_from_this<Link> {
   Environment& environment_;
   LinkHost& host_;
   const std::size_t frame_bytes_max_;
+  const std::shared_ptr<const LinkTls> tls_;
   const Role role_;
   std::string peer_name_;
   const Time begun_;
   std::unique_ptr<Connection> connection_;  // From dial() or accept() on.
   Handshake handshake_;
+  Channel channel_;
   FrameDecoder decoder_;
   std::string address_;
   NodeRef peer_;
@@ -108,6 +115,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::string out_;
   std::string queued_;  // Handshake frames; the flows keep their own.
   bool connected_ = false;
+  bool heard_ = false;
   bool writing_ = false;
   bool finishing_ = false;
   bool closed_ = false;

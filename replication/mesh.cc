@@ -23,6 +23,7 @@ Mesh::Mesh(NodeState& node)
     : node_(node),
       options_(node.options),
       environment_(*node.environment),
+      tls_(options_.tls),
       // Fine enough for half a heartbeat; 20 times a second costs an idle node nothing to speak of.
       tick_every_(std::clamp(options_.heartbeat / 5, 5ms, 50ms)),
       random_(static_cast<std::mt19937::result_type>(environment_.random_number())) {}
@@ -101,7 +102,7 @@ void Mesh::accept() {
     // Out of descriptors, perhaps: the next tick tries again, and nothing spins meanwhile.
     if (error) return;
     if (incoming_.size() < options_.handshakes_max) {
-      LinkPtr link = new_link(Role::acceptor, {});
+      LinkPtr link = new_link(Role::acceptor, {}, tls_);
       incoming_.push_back(link);
       link->accept(std::move(connection));
     } else {
@@ -195,6 +196,10 @@ void Mesh::leave_out(Peer& peer) {
 
 void Mesh::set_peers(std::vector<PeerAddress> peers) {
   environment_.post([this, peers = std::move(peers)] { apply_peers(peers); });
+}
+
+void Mesh::use_tls(std::shared_ptr<const LinkTls> tls) {
+  environment_.post([this, tls = std::move(tls)] { tls_ = tls; });
 }
 
 void Mesh::apply_peers(const std::vector<PeerAddress>& listed) {

@@ -38,8 +38,9 @@ class Mesh : private LinkHost {
   /// finish().
   void leave(std::chrono::milliseconds drain);  // [any thread]
 
-  void set_peers(std::vector<PeerAddress> peers);  // [any thread]
-  void wake();                                     // [any thread]
+  void set_peers(std::vector<PeerAddress> peers);    // [any thread]
+  void use_tls(std::shared_ptr<const LinkTls> tls);  // [any thread]
+  void wake();                                       // [any thread]
   std::uint16_t listen_port() const { return listen_port_; }
   bool joined() const { return joined_; }                             // [any thread]
   bool wait_joined(Deadline deadline) const;                          // [any thread]
@@ -63,9 +64,10 @@ class Mesh : private LinkHost {
     LinkPtr dialling;
     Time next_dial{};
     std::chrono::milliseconds backoff{};
-    bool tried = false;    // A dial has ended, well or badly: we know whether it answers.
-    bool ready = false;    // The present link has caught up in both directions.
-    bool counted = false;  // Waits for replication wait for it.
+    bool dial_in_clear = false;  // Once: it has just shown that it does not speak TLS.
+    bool tried = false;          // A dial has ended, well or badly: we know whether it answers.
+    bool ready = false;          // The present link has caught up in both directions.
+    bool counted = false;        // Waits for replication wait for it.
     bool unreachable = false;
     bool lagging = false;
     Time last_heard{};
@@ -114,7 +116,7 @@ class Mesh : private LinkHost {
   void report_refusal(const std::string& who, ErrorCode why);
   bool canonical(const Link& link, const std::string& peer_name) const;
   Peer& peer(const std::string& name);
-  LinkPtr new_link(Role role, std::string wanted);
+  LinkPtr new_link(Role role, std::string wanted, std::shared_ptr<const LinkTls> tls);
   std::chrono::milliseconds jittered(std::chrono::milliseconds delay);
 
   // mesh_status.cc: what others see.
@@ -127,6 +129,7 @@ class Mesh : private LinkHost {
   NodeState& node_;
   const NodeOptions& options_;
   Environment& environment_;
+  std::shared_ptr<const LinkTls> tls_;  // Of links to come; none: in clear.
   std::unique_ptr<Listener> listener_;
   std::chrono::milliseconds tick_every_{};
   Time last_tick_{};

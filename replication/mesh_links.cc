@@ -13,8 +13,15 @@ constexpr std::size_t reported_max = 256;
 
 bool is(boost::system::error_code error, Errc code) { return error == make_error_code(code); }
 
+bool is_tls_fault(boost::system::error_code error) {
+  return is(error, Errc::tls_required) || is(error, Errc::no_tls) ||
+         is(error, Errc::wrong_certificate) || is(error, Errc::untrusted_certificate) ||
+         is(error, Errc::expired_certificate) || is(error, Errc::certificate_refused) ||
+         is(error, Errc::tls_failed);
+}
+
 bool is_refusal(boost::system::error_code error) {
-  return error.category() == replication_category() && error.value() < 100;
+  return error.category() == replication_category() && (error.value() < 100 || is_tls_fault(error));
 }
 
 }  // namespace
@@ -28,7 +35,7 @@ Mesh::Peer& Mesh::peer(const std::string& name) {
   return found->second;
 }
 
-Mesh::LinkPtr Mesh::new_link(Role role, std::string wanted) {
+Mesh::LinkPtr Mesh::new_link(Role role, std::string wanted, std::shared_ptr<const LinkTls> tls) {
   LinkHost& host = *this;
   Handshake::Local local{.role = role,
                          .id = node_.id,
@@ -38,8 +45,10 @@ Mesh::LinkPtr Mesh::new_link(Role role, std::string wanted) {
                          .cluster = options_.cluster,
                          .nonce = environment_.random_bytes(nonce_bytes),
                          .secret = options_.secret,
-                         .wanted = std::move(wanted)};
-  return std::make_shared<Link>(environment_, host, std::move(local), options_.frame_bytes_max);
+                         .wanted = std::move(wanted),
+                         .speaks_tls = tls_ != nullptr};
+  return std::make_shared<Link>(environment_, host, std::move(local), options_.frame_bytes_max,
+                                std::move(tls));
 }
 
 std::chrono::milliseconds Mesh::jittered(std::chrono::milliseconds delay) {
@@ -60,7 +69,8 @@ void Mesh::dial(Peer& peer) {
   // hardening K7: however many are listed. A tick tries again.
   if (dials_ >= options_.handshakes_max) return;
   ++dials_;
-  peer.dialling = new_link(Role::dialler, peer.name);
+  const bool in_clear = std::exchange(peer.dial_in_clear, false);
+  peer.dialling = new_link(Role::dialler, peer.name, in_clear ? nullptr : tls_);
   peer.dialling->dial(address->host, address->port);
 }
 
@@ -119,6 +129,7 @@ void Mesh::proven(const LinkPtr& link) {
   link->establish(node_, *ref);
   reported_.erase(peer.name);
   node_.events.peer_connected(node_.owners.id(*ref));
+  if (tls_ && !link->is_tls()) node_.events.link_in_clear(node_.owners.id(*ref));
   publish();
 }
 
@@ -181,6 +192,11 @@ void Mesh::dial_failed(Peer& peer, const LinkPtr& link, ErrorCode why) {
   peer.dialling.reset();
   --dials_;
   if (drain_until_) return;
+  if (is(why, Errc::no_tls) && link->dialled_tls() && tls_ && tls_->mode() == TlsMode::optional) {
+    peer.dial_in_clear = true;
+    dial(peer);
+    return;
+  }
   auto most = options_.backoff_max;
   if (is(why, Errc::duplicate_link)) {
     // Not a failure: the other link is there, or about to be.
@@ -224,6 +240,8 @@ void Mesh::report_refusal(const std::string& who, ErrorCode why) {
       ++counts.protocol_mismatch;
     } else if (is(why, Errc::hello_timeout)) {
       ++counts.hello_timeout;
+    } else if (is_tls_fault(why)) {
+      ++counts.tls;
     } else {
       ++counts.others;
     }

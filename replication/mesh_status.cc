@@ -31,6 +31,7 @@ PeerStatus Mesh::status_of(const Peer& peer) const {
   if (peer.link) {
     const Outflow& outflow = peer.link->outflow();
     status.protocol = peer.link->protocol();
+    status.is_tls = peer.link->is_tls();
     status.round_trip = peer.link->inflow().round_trip();
     status.ack_latency = outflow.ack_latency();
     status.ack_latency_max = outflow.ack_latency_max();

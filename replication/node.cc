@@ -89,6 +89,8 @@ void Node::stop(std::chrono::milliseconds drain) {
 
 void Node::set_peers(std::vector<PeerAddress> peers) { state_->mesh->set_peers(std::move(peers)); }
 
+void Node::use_tls(std::shared_ptr<const LinkTls> tls) { state_->mesh->use_tls(std::move(tls)); }
+
 std::uint16_t Node::listen_port() const { return state_->mesh->listen_port(); }
 
 const NodeId& Node::id() const { return state_->id; }

@@ -18,6 +18,7 @@
 namespace replication {
 
 class Environment;
+class LinkTls;
 class NodeState;
 
 /// The range of link protocols that a node speaks.
@@ -43,6 +44,7 @@ struct NodeOptions {
   std::string listen_host = "127.0.0.1";  ///< An address; loopback by default (hardening K7).
   std::uint16_t listen_port = 0;          ///< 0: the kernel picks; see listen_port().
   ProtocolRange protocol{};
+  std::shared_ptr<const LinkTls> tls{};  ///< None: links are in clear (link_tls.h).
 
   std::chrono::milliseconds heartbeat{500};     ///< At most this long between two frames of a link.
   std::chrono::milliseconds silence_max{3000};  ///< Then the peer is unreachable.
@@ -111,6 +113,10 @@ class Node {
   /// [any thread] The peers that discovery knows. They are dialled until they answer; a link to a
   /// peer that is no longer listed stays as long as it holds. Its own name is left out.
   void set_peers(std::vector<PeerAddress> peers);
+
+  /// [any thread] Another certificate, and whom to trust, for the links from here on. Those that
+  /// stand go on with the former ones.
+  void use_tls(std::shared_ptr<const LinkTls> tls);
 
   /// [any thread] Where the node listens; after start().
   std::uint16_t listen_port() const;

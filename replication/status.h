@@ -54,6 +54,7 @@ struct PeerStatus {
   PeerState state = PeerState::connecting;
   boost::system::error_code last_error;
   std::uint16_t protocol = 0;  ///< The one agreed for the link; 0 without a link.
+  bool is_tls = false;         ///< Of the link; false without one.
   std::chrono::microseconds round_trip{};
   std::chrono::microseconds ack_latency{};      ///< Of messages and writes, smoothed.
   std::chrono::microseconds ack_latency_max{};  ///< The longest of the link's life.
@@ -82,6 +83,7 @@ struct RefusalCounts {
   std::uint64_t other_cluster = 0;
   std::uint64_t protocol_mismatch = 0;
   std::uint64_t hello_timeout = 0;
+  std::uint64_t tls = 0;  ///< In clear where it must not be, or a certificate that does not do.
   std::uint64_t others = 0;
 };
 

@@ -33,6 +33,7 @@ class EventLog : public Events {
   void peer_gone(const NodeId& id, boost::system::error_code why, std::uint64_t records) override {
     note("gone " + id.name + ": " + why.message() + ", " + std::to_string(records));
   }
+  void link_in_clear(const NodeId& id) override { note("in clear " + id.name); }
   void link_refused(const std::string&, boost::system::error_code why) override {
     note("refused: " + why.message());
   }
