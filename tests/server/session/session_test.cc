@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -213,6 +214,44 @@ TEST_F(SessionTest, KeepsRosterPushesOfStrangersFromClients) {
     EXPECT_EQ(romeos_.take(), "") << ns;
     EXPECT_NE(juliets_.take().find("<service-unavailable"), std::string::npos) << ns;
   }
+}
+
+TEST_F(SessionTest, LowersTheLevelOfUnacknowledgedStanzasByWhatIsAcknowledgedOrGivenUp) {
+  const LoopLevel& level = loops_.front()->counters.unacknowledged_stanzas;
+  auto juliet = bind(juliets_, "juliet@localhost/balcony");
+  manage(*juliet, "<enable xmlns='urn:xmpp:sm:3'/>");
+  for (int sent = 0; sent < 3; ++sent) juliet->deliver(chat("hi", "juliet@localhost/balcony"));
+  EXPECT_EQ(level.value(), 3);
+  manage(*juliet, "<a xmlns='urn:xmpp:sm:3' h='2'/>");
+  EXPECT_EQ(level.value(), 1);
+  manage(*juliet, "<a xmlns='urn:xmpp:sm:3' h='9'/>");  // More than were sent: takes nothing away.
+  EXPECT_EQ(level.value(), 1);
+  juliet.reset();
+  EXPECT_EQ(level.value(), 0);
+}
+
+TEST_F(SessionTest, MeasuresTheWayOfWhatAClientSentAndOfNothingElse) {
+  LoopCounters& counters = loops_.front()->counters;
+  const auto& local = counters.route_duration[static_cast<std::size_t>(RouteScope::local)];
+  auto juliet = bind(juliets_, "juliet@localhost/balcony");
+  auto romeo = bind(romeos_, "romeo@localhost/orchard");
+  romeo->deliver(chat("from elsewhere", "romeo@localhost/orchard"));
+  EXPECT_EQ(local.sum(), 0);
+  counters.read_at = std::chrono::steady_clock::now() - std::chrono::seconds(2);
+  send(*juliet, "<message to='romeo@localhost/orchard'/>");
+  EXPECT_GE(local.sum(), 2);
+  EXPECT_LT(local.sum(), 4);  // Once.
+}
+
+TEST_F(SessionTest, DoesNotCountAsSentWhatTheStreamRefuses) {
+  const auto& sent = loops_.front()->counters.stanzas_sent;
+  const auto message = static_cast<std::size_t>(StanzaKind::message);
+  auto juliet = bind(juliets_, "juliet@localhost/balcony");
+  juliet->deliver(chat("first", "juliet@localhost/balcony"));
+  EXPECT_EQ(sent.value(message), 1U);
+  juliets_.is_full = true;
+  juliet->deliver(chat("second", "juliet@localhost/balcony"));
+  EXPECT_EQ(sent.value(message), 1U);
 }
 
 }  // namespace
