@@ -23,4 +23,10 @@ std::string dns_node_name(const std::string& address) {
   return {};
 }
 
+bool is_dns_node_name(const std::string& name) {
+  std::string address = name;
+  std::ranges::replace(address, '-', ':');
+  return !name.empty() && dns_node_name(address) == name;
+}
+
 }  // namespace discovery

@@ -12,4 +12,7 @@ bool is_dns_service(std::string_view name);
 /// for each `:`, as `fd00--7`. Empty: `address` is none.
 std::string dns_node_name(const std::string& address);
 
+/// Whether dns_node_name() gives `name` for some address.
+bool is_dns_node_name(const std::string& name);
+
 }  // namespace discovery

@@ -146,6 +146,10 @@ int serve(const LoadedConfig& loaded) {
   const auto work = asio::make_work_guard(control);
   control.run();
   node.stop();
+  if (!node.fault().empty()) {
+    return complain(node.fault() + "\n  fix: give each node a name of its own: [node] name",
+                    node.exit_code());
+  }
   return static_cast<int>(node.exit_code());
 }
 

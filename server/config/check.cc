@@ -1,9 +1,13 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <filesystem>
+#include <tuple>
+#include <variant>
 
+#include "discovery/dns_name.h"
 #include "server/config/secret.h"
 #include "server/config/sources.h"
 
@@ -28,6 +32,14 @@ class Checker {
   }
 
   bool is_given(const std::string& name) const { return given_.contains(name); }
+
+  /// Whether somebody wrote a text that is not empty, be it right or wrong.
+  bool has_text(const std::string& name) const {
+    const auto at = given_.find(name);
+    if (at == given_.end()) return false;
+    const auto* text = std::get_if<std::string>(&at->second.value);
+    return text == nullptr || !text->empty();
+  }
 
   std::string referred(const std::string& name) const { return server::referred(given_, name); }
 
@@ -115,14 +127,65 @@ void check_listeners(const ListenConfig& listen, Checker& checker) {
   }
 }
 
+bool has_capitals(const std::string& text) {
+  return std::ranges::any_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+/// What DNS lists is all that peers know a node by, so its own name must be that.
+void check_dns(const Draft& draft, Checker& checker) {
+  const std::string& name = draft.config.discovery.name;
+  const std::string& node = draft.config.node.name;
+  if (name.empty()) {
+    if (checker.has_text("discovery.name")) return;  // It is wrong, and was told so.
+    checker.fault("discovery.backend", "[discovery] backend is dns, but there is no name",
+                  "add name = \"_peers._tcp.meerkat.default.svc.cluster.local\" to [discovery]");
+    return;
+  }
+  const std::string at = checker.is_given("node.name") ? "node.name" : "discovery.name";
+  if (!discovery::is_dns_service(name)) {
+    if (discovery::is_dns_node_name(node)) return;
+    checker.fault(at,
+                  "[node] name: " + node + " is not an address, and " + name +
+                      " has no SRV records: its nodes are called by their addresses",
+                  "name = \"${POD_IP}\" in [node], or a name with SRV records in [discovery]");
+    return;
+  }
+  if (draft.config.discovery.port != 0) {
+    checker.fault("discovery.port",
+                  "[discovery] port: the SRV records of " + name + " say the ports",
+                  "leave it out");
+  }
+  if (node.find('.') != std::string::npos || has_capitals(node)) {
+    checker.fault(at,
+                  "[node] name: " + node +
+                      " is not the first label of a target, in lower case, as nodes are called by "
+                      "SRV records",
+                  "name = \"meerkat-0\" for a target meerkat-0.meerkat.default.svc.cluster.local");
+  }
+}
+
 void check_discovery(const Draft& draft, Checker& checker, std::vector<std::string>& warnings) {
   const DiscoveryConfig& discovery = draft.config.discovery;
   const bool is_file = discovery.backend == DiscoveryBackend::file;
+  const bool is_dns = discovery.backend == DiscoveryBackend::dns;
   if (is_file && discovery.file.empty()) {
     checker.fault("discovery.backend", "[discovery] backend is file, but there is no file",
                   "add file = \"nodes.txt\" to [discovery]");
   }
-  const bool has_peers = is_file || !draft.mysql.url.empty();
+  if (is_dns) check_dns(draft, checker);
+  const std::tuple<const char*, DiscoveryBackend, bool> keys[] = {
+      {"file", DiscoveryBackend::file, !discovery.file.empty()},
+      {"name", DiscoveryBackend::dns, !discovery.name.empty()},
+      {"port", DiscoveryBackend::dns, discovery.port != 0},
+      {"server", DiscoveryBackend::dns, !discovery.server.empty()}};
+  for (const auto& [key, backend, is_set] : keys) {
+    if (backend == discovery.backend || !is_set) continue;
+    const std::string word = backend == DiscoveryBackend::file ? "file" : "dns";
+    checker.fault(std::string("discovery.") + key,
+                  std::string("[discovery] ") + key + " is for the back end " + word,
+                  "backend = \"" + word + "\", or leave it out");
+  }
+  const bool has_peers = is_file || is_dns || !draft.mysql.url.empty();
   if (has_peers && draft.config.peers.secret_file.empty()) {
     warnings.push_back("[peers] has no secret_file: this node refuses to have peers");
   }

@@ -92,12 +92,21 @@ struct StorageConfig {
   std::string sqlite = "meerkat.db";  ///< The embedded store, used when there is no `[mysql]`.
 };
 
-enum class DiscoveryBackend { mysql, file };
+enum class DiscoveryBackend { mysql, file, dns };
 
 struct DiscoveryConfig {
   DiscoveryBackend backend =
       DiscoveryBackend::mysql;  ///< Without `[mysql]`: the node stands alone.
   std::string file;             ///< For `file`: a list of nodes, read again when it changes.
+
+  /// For `dns`: if it begins with `_` its SRV records name the nodes and their ports, else its
+  /// addresses are the nodes', who are called by them.
+  std::string name;
+  std::uint16_t port = 0;  ///< For `dns` with addresses; 0: that of `ListenConfig::peers`.
+  std::string server;      ///< For `dns`; empty: the servers of /etc/resolv.conf.
+
+  /// Between two looks, so how soon a new node is known; a lost link looks at once.
+  std::chrono::milliseconds interval{1'000};
 };
 
 struct LimitsConfig {

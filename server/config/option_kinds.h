@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -109,7 +110,7 @@ Option bounded(Option made, Field field, Parse parse, Format format, T least, T 
     const std::string range = "from " + format(least) + " to " + format(most);
     if (*parsed < least) return Wrong{written + " is below " + format(least), range};
     if (*parsed > most) return Wrong{written + " is above " + format(most), range};
-    field(draft) = *parsed;
+    field(draft) = static_cast<std::decay_t<decltype(field(draft))>>(*parsed);
     return std::nullopt;
   };
   return made;
@@ -144,6 +145,16 @@ Option count(std::string_view section, std::string_view key, Field field, std::u
     const bool has_unit = written.find_first_not_of("0123456789") != std::string::npos;
     return has_unit ? toml_string(written) : written;
   };
+  return made;
+}
+
+/// A port, or 0, which `effect` explains.
+template <class Field>
+Option port(std::string_view section, std::string_view key, Field field, std::string_view effect) {
+  const auto format = [](std::uint64_t value) { return std::to_string(value); };
+  Option made = bounded(option(section, key, "port", effect), field, parse_count, format,
+                        std::uint64_t{0}, std::uint64_t{65'535});
+  made.get = [field](const Draft& draft) { return std::to_string(field(draft)); };
   return made;
 }
 

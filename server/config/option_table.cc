@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
 
+#include "discovery/dns_name.h"
 #include "server/config/option_kinds.h"
+#include "server/config/quantity.h"
 
 namespace server {
 namespace {
@@ -43,6 +46,49 @@ std::optional<Wrong> wrong_name(const std::string& name) {
   return std::nullopt;
 }
 
+/// Not more than what DNS can hold (RFC 1035 §2.3.4), and what a service's name is (RFC 2782).
+std::optional<Wrong> wrong_dns_name(const std::string& name) {
+  if (name.empty()) return std::nullopt;  // Not given.
+  const std::string fix = "a name such as \"_peers._tcp.meerkat.default.svc.cluster.local\"";
+  constexpr std::string_view allowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+  const std::string whole = name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
+  bool is_sound = !whole.empty() && whole.size() <= 253;
+  int underscores = 0;
+  for (std::size_t at = 0; is_sound && at <= whole.size();) {
+    const std::size_t dot = std::min(whole.find('.', at), whole.size());
+    const std::string label = whole.substr(at, dot - at);
+    is_sound = !label.empty() && label.size() <= 63 &&
+               label.find_first_not_of(allowed) == std::string::npos;
+    if (label.starts_with('_')) ++underscores;
+    at = dot + 1;
+  }
+  // Of a service's name the first two labels begin so.
+  if (is_sound && discovery::is_dns_service(name) && underscores != 2) is_sound = false;
+  if (!is_sound) return Wrong{"\"" + name + "\" is not a name in DNS", fix};
+  return std::nullopt;
+}
+
+std::optional<Wrong> wrong_dns_server(const std::string& place) {
+  if (place.empty()) return std::nullopt;  // Not given.
+  const auto parsed = parse_endpoint(place);
+  if (parsed && parsed->port != 0 && parsed->host.find(':') == std::string::npos) {
+    return std::nullopt;
+  }
+  return Wrong{"\"" + place + "\" is not an IPv4 address and a port", "such as \"10.96.0.10:53\""};
+}
+
+/// `${POD_IP}` may be an IPv6 address: the name has `-` for its colons, as discovery by DNS has it.
+Option node_name(Option made) {
+  made.set = [set = made.set](Draft& draft, const RawValue& raw) -> std::optional<Wrong> {
+    const std::string* text = text_of(raw);
+    if (text == nullptr || text->find(':') == std::string::npos) return set(draft, raw);
+    const std::string name = discovery::dns_node_name(*text);
+    return set(draft, name.empty() ? raw : RawValue(name));
+  };
+  return made;
+}
+
 constexpr Names<LogFormat, 2> log_formats = {
     {{"json", LogFormat::json}, {"text", LogFormat::text}}};
 constexpr Names<LogLevel, 5> log_levels = {{{"trace", LogLevel::trace},
@@ -50,8 +96,9 @@ constexpr Names<LogLevel, 5> log_levels = {{{"trace", LogLevel::trace},
                                             {"info", LogLevel::info},
                                             {"warning", LogLevel::warning},
                                             {"error", LogLevel::error}}};
-constexpr Names<DiscoveryBackend, 2> backends = {
-    {{"mysql", DiscoveryBackend::mysql}, {"file", DiscoveryBackend::file}}};
+constexpr Names<DiscoveryBackend, 3> backends = {{{"mysql", DiscoveryBackend::mysql},
+                                                  {"file", DiscoveryBackend::file},
+                                                  {"dns", DiscoveryBackend::dns}}};
 
 // The member of a draft, const or not.
 #define FIELD(member) [](auto& draft) -> auto& { return draft.member; }
@@ -63,7 +110,8 @@ std::vector<Option> make_table() {
       count("", "loops", FIELD(config.loops), 0, 256,
             "event loops, each with a thread; 0 is one a core"),
 
-      checked("node", "name", FIELD(config.node.name), wrong_name, "unique in the cluster"),
+      node_name(
+          checked("node", "name", FIELD(config.node.name), wrong_name, "unique in the cluster")),
       text("node", "advertise", FIELD(config.node.advertise),
            "the address that peers dial; auto is the first private one"),
       checked("node", "cluster", FIELD(config.node.cluster), wrong_name,
@@ -109,9 +157,17 @@ std::vector<Option> make_table() {
            "the embedded store's file, used without [mysql]"),
 
       choice("discovery", "backend", FIELD(config.discovery.backend), backends,
-             "mysql or file; without [mysql] and file the node stands alone"),
+             "mysql, file or dns; with mysql but without [mysql] the node stands alone"),
       path("discovery", "file", FIELD(config.discovery.file),
            "for the file back end: a node a line, read again when it changes"),
+      checked("discovery", "name", FIELD(config.discovery.name), wrong_dns_name,
+              "for the dns back end: a name with SRV records, or with the nodes' addresses"),
+      port("discovery", "port", FIELD(config.discovery.port),
+           "for dns with addresses: where peers listen; 0 is the port of [listen] peers"),
+      checked("discovery", "server", FIELD(config.discovery.server), wrong_dns_server,
+              "for dns: an address and port to ask instead of /etc/resolv.conf's"),
+      duration("discovery", "interval", FIELD(config.discovery.interval),
+               "between two looks at the list; a lost link looks at once", milliseconds(100)),
 
       count("limits", "sessions_max", FIELD(config.limits.sessions_max), 1, 10'000'000,
             "sessions on this node; past it resource-constraint"),

@@ -2,13 +2,13 @@
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <utility>
 
 #include "xmpp/sasl/scram.h"
 
@@ -45,16 +45,6 @@ bool is_placeholder(std::string_view value) {
 }
 
 }  // namespace
-
-Secret::~Secret() { OPENSSL_cleanse(value_.data(), value_.size()); }
-
-bool Secret::matches(std::string_view candidate) const {
-  // Digests have one length, so the comparison tells nothing of the secret's.
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> ours, theirs;
-  SHA256(reinterpret_cast<const unsigned char*>(value_.data()), value_.size(), ours.data());
-  SHA256(reinterpret_cast<const unsigned char*>(candidate.data()), candidate.size(), theirs.data());
-  return CRYPTO_memcmp(ours.data(), theirs.data(), ours.size()) == 0;
-}
 
 boost::system::result<Secret, SecretFault> read_secret(const std::string& path) {
   const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC));

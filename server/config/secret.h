@@ -1,39 +1,15 @@
 #pragma once
 
 #include <boost/system/result.hpp>
-#include <ostream>
 #include <string>
-#include <string_view>
+
+#include "xmpp/sasl/secret.h"
 
 namespace server {
 
-/// A password, token or shared secret. Prints as `***` and cannot be compared with `==`, so that it
-/// neither reaches a log by accident nor is compared in variable time (hardening T3, P15).
-class Secret {
- public:
-  Secret() = default;
-  explicit Secret(std::string value) : value_(std::move(value)) {}
-  Secret(const Secret&) = default;
-  Secret(Secret&&) = default;
-  Secret& operator=(const Secret&) = default;
-  Secret& operator=(Secret&&) = default;
-  ~Secret();  // Wipes the bytes.
-
-  bool operator==(const Secret&) const = delete;
-
-  /// The bytes themselves, for the one place that needs them.
-  const std::string& reveal() const { return value_; }
-
-  bool is_empty() const { return value_.empty(); }
-
-  /// Equal in constant time, whatever the lengths are.
-  bool matches(std::string_view candidate) const;
-
- private:
-  std::string value_;
-};
-
-inline std::ostream& operator<<(std::ostream& out, const Secret&) { return out << "***"; }
+/// A password, token or shared secret: neither reaches a log by accident nor is compared in
+/// variable time (hardening T3, P15).
+using Secret = xmpp::Secret;
 
 /// Why a secret could not be had, for a person to read.
 struct SecretFault {

@@ -11,10 +11,9 @@
 #include <boost/json/serialize.hpp>
 #include <utility>
 
-#include "discovery/file_backend.h"
-#include "discovery/mysql_backend.h"
 #include "server/log/log.h"
 #include "server/node/counted_registry.h"
+#include "server/node/registry_backend.h"
 #include "xmpp/sasl/scram.h"
 
 namespace server {
@@ -92,24 +91,10 @@ std::optional<std::string> Cluster::start() {
     const std::string at = config_.listen.peers ? to_string(*config_.listen.peers) : "loopback";
     return "cannot listen for peers on " + at + ": " + started.error().message();
   }
-  const bool uses_file =
-      config_.discovery.backend == DiscoveryBackend::file && !config_.discovery.file.empty();
-  if (options_.secret.is_empty() || !config_.listen.peers || (!uses_file && !config_.mysql)) {
+  auto backend = make_registry(config_, options_.mysql_password);
+  if (options_.secret.is_empty() || !config_.listen.peers || !backend) {
     node_.set_peers({});  // Alone, and so joined.
     return std::nullopt;
-  }
-  std::unique_ptr<discovery::Backend> backend;
-  if (uses_file) {
-    backend = std::make_unique<discovery::FileBackend>(config_.discovery.file);
-  } else {
-    discovery::MysqlAddress address;
-    address.host = config_.mysql->host;
-    address.port = config_.mysql->port;
-    address.socket = config_.mysql->socket;
-    address.user = config_.mysql->user;
-    address.password = options_.mysql_password;
-    address.database = config_.mysql->database;
-    backend = std::make_unique<discovery::MysqlBackend>(address, config_.node.cluster);
   }
   discovery::DiscoveryOptions discovery;
   discovery.self.name = config_.node.name;
@@ -120,9 +105,11 @@ std::optional<std::string> Cluster::start() {
   discovery.self.protocol_max = replication::ProtocolRange{}.max;
   discovery.self.state = discovery::NodeState::joining;
   if (config_.mysql) discovery.lease = config_.mysql->lease;
-  backend = std::make_unique<CountedRegistry>(
-      std::move(backend), uses_file ? CountedRegistry::Kind::file : CountedRegistry::Kind::mysql,
-      metrics_);
+  discovery.read_interval = config_.discovery.interval;
+  const auto kind = config_.discovery.backend == DiscoveryBackend::mysql
+                        ? CountedRegistry::Kind::mysql
+                        : CountedRegistry::Kind::other;
+  backend = std::make_unique<CountedRegistry>(std::move(backend), kind, metrics_);
   discovery_ = std::make_unique<discovery::Discovery>(std::move(discovery), std::move(backend),
                                                       static_cast<discovery::Events&>(*this));
   discovery_->on_peers([this](std::vector<discovery::NodeRow> rows) { use_peers(rows); });
@@ -262,6 +249,18 @@ void Cluster::name_taken(const discovery::NodeRow& holder) {
   log::event(log::Level::error, "discovery", "name_taken",
              {{"name", holder.name}, {"holder", holder.peer_address}});
   events_.add("the name " + holder.name + " is taken by " + holder.peer_address);
+}
+
+void Cluster::name_refused(const discovery::NodeRow& holder) {
+  const bool is_successor = holder.incarnation > node_.id().incarnation;
+  const std::string what =
+      is_successor ? "a later start of the node \"" + holder.name + "\", at " +
+                         holder.peer_address + ", has taken this one's place"
+                   : "the name \"" + holder.name + "\" belongs to another live node, at " +
+                         holder.peer_address + ", which renewed its lease while this one waited";
+  log::event(log::Level::error, "discovery", "name_refused", {{"reason", what}});
+  events_.add(what);
+  if (on_name_refused_) on_name_refused_(what);
 }
 
 void Cluster::incompatible_peer(const discovery::NodeRow& peer) {

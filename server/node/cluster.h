@@ -43,13 +43,19 @@ class Cluster : private replication::Events, private discovery::Events {
     std::string version;
     Secret secret;  ///< Empty: the node stands alone.
     std::string mysql_password;
-    std::uint64_t incarnation = 0;  ///< Microseconds since 1970 at the process's start.
+    std::uint64_t incarnation = 0;  ///< Greater than that of each former start: start_stamp().
   };
 
   Cluster(const Config& config, Options options, Metrics& metrics, EventRing& events);
   ~Cluster() override;
 
   replication::Node& node() { return node_; }
+
+  /// `handler` is called, on discovery's thread, when this node cannot have its name as another has
+  /// it for good; with one sentence for a person. Before start().
+  void on_name_refused(std::function<void(std::string)> handler) {
+    on_name_refused_ = std::move(handler);
+  }
 
   /// Listens for peers and begins to look for them. The error is one sentence for a person.
   std::optional<std::string> start();
@@ -102,6 +108,7 @@ class Cluster : private replication::Events, private discovery::Events {
   void backend_failed(boost::system::error_code error, const std::string& detail) override;
   void backend_recovered(std::chrono::milliseconds outage) override;
   void name_taken(const discovery::NodeRow& holder) override;
+  void name_refused(const discovery::NodeRow& holder) override;
   void incompatible_peer(const discovery::NodeRow& peer) override;
   void rows_ignored(std::size_t count) override;
   void clock_differs(std::chrono::milliseconds offset) override;
@@ -116,6 +123,7 @@ class Cluster : private replication::Events, private discovery::Events {
   replication::Table<std::string, NodeReport> reports_;
   std::unique_ptr<discovery::Discovery> discovery_;
   bool renewed_late_ = false;  // Discovery's thread alone.
+  std::function<void(std::string)> on_name_refused_;
   std::mutex publish_mutex_;
   std::optional<NodeReport> published_;
 };

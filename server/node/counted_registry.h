@@ -17,7 +17,7 @@ namespace server {
 /// Threads: as every Backend.
 class CountedRegistry final : public discovery::Backend {
  public:
-  enum class Kind { file, mysql };
+  enum class Kind { mysql, other };
 
   CountedRegistry(std::unique_ptr<discovery::Backend> backend, Kind kind, Metrics& metrics);
 

@@ -128,7 +128,7 @@ void ServerNode::drain(std::string node, DrainOptions options, ControlDone<void>
     if (drain_) {
       drain_->change(options);
     } else {
-      start_drain(options);
+      start_drain(options, config_.drain.notice);
     }
     done({});
   });

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/log/log.h"
+#include "server/node/registry_backend.h"
 #include "xmpp/sasl/scram.h"
 
 namespace server {
@@ -17,12 +18,6 @@ std::int64_t seconds_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
-}
-
-std::uint64_t microseconds_now() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                        std::chrono::system_clock::now().time_since_epoch())
-                                        .count());
 }
 
 std::size_t loop_count(const Config& config) {
@@ -53,10 +48,10 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
       metrics_({options_.version, "unknown"}),
       users_(std::move(users)),
       hashing_(hashing_options(config)),
-      cluster_(
-          config,
-          {options_.version, options_.peer_secret, options_.mysql_password, microseconds_now()},
-          metrics_, events_),
+      cluster_(config,
+               {options_.version, options_.peer_secret, options_.mysql_password,
+                start_stamp(config, options_.mysql_password)},
+               metrics_, events_),
       directory_(cluster_.node()),
       router_(config.domains, directory_, cluster_.node()),
       modules_{options_.version, *users_, hashing_, config.registration.enabled},
@@ -88,6 +83,9 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
       [this](replication::NodeRef, std::string_view payload) { router_.on_arrival(payload); });
   cluster_.node().on_undelivered(
       [this](replication::NodeRef, std::string payload) { router_.on_undelivered(payload); });
+  cluster_.on_name_refused([this](std::string why) {
+    asio::post(control_, [this, why = std::move(why)] { give_up_name(why); });
+  });
   observe_metrics();
 }
 
@@ -207,11 +205,11 @@ std::string ServerNode::state_name() const {
 void ServerNode::terminate() {
   asio::post(control_, [this] {
     if (drain_) return drain_->hurry();
-    start_drain({});
+    start_drain({}, config_.drain.notice);
   });
 }
 
-void ServerNode::start_drain(const DrainOptions& options) {
+void ServerNode::start_drain(const DrainOptions& options, std::chrono::milliseconds notice) {
   streams_.accepts_sessions.store(false);
   set_state(State::draining);
   cluster_.set_state(discovery::NodeState::draining);
@@ -226,13 +224,28 @@ void ServerNode::start_drain(const DrainOptions& options) {
     return false;
   };
   hooks.done = [this](std::uint64_t left) { on_drained(left); };
-  auto drain = std::make_unique<Drain>(control_, config_.node.name, config_.drain, hooks);
+  DrainConfig config = config_.drain;
+  config.notice = notice;
+  auto drain = std::make_unique<Drain>(control_, config_.node.name, config, hooks);
   Drain* started = drain.get();
   {
     std::lock_guard lock(drain_mutex_);
     drain_ = std::move(drain);
   }
   started->start(options);
+}
+
+// A node that is not listed is found by nobody, and one that has been replaced is let in by nobody:
+// its clients are better off elsewhere, and its operator should know.
+void ServerNode::give_up_name(const std::string& why) {
+  if (!fault_.empty()) return;
+  fault_ = why;
+  if (drain_) return;  // It is about to end anyway.
+  if (state_.load() == State::ready || state_.load() == State::cordoned) {
+    return start_drain({}, std::chrono::milliseconds(0));
+  }
+  exit_ = Exit::name_taken;
+  control_.stop();
 }
 
 void ServerNode::end_sessions(std::uint64_t count) {
@@ -253,6 +266,7 @@ void ServerNode::end_sessions(std::uint64_t count) {
 
 void ServerNode::on_drained(std::uint64_t left) {
   exit_ = left == 0 ? Exit::clean : Exit::drain_deadline_passed;
+  if (!fault_.empty()) exit_ = Exit::name_taken;
   control_.stop();
 }
 

@@ -35,6 +35,7 @@ enum class Exit {
   unavailable = 69,  ///< MySQL was not reached at start in time, or a port is taken
   internal = 70,
   drain_deadline_passed = 75,
+  name_taken = 78,  ///< Another live node has this node's name: EX_CONFIG
 };
 
 /// One running node: makes the parts, starts them in order, answers for them, and takes them down.
@@ -67,6 +68,9 @@ class ServerNode final : public NodeControl {
   void reload_tls();
 
   Exit exit_code() const { return exit_; }
+
+  /// Why the node ended by itself, in one sentence; empty when it was told to.
+  const std::string& fault() const { return fault_; }
 
   /// Ends everything that runs. After `control` has stopped.
   void stop();
@@ -101,7 +105,8 @@ class ServerNode final : public NodeControl {
   void observe_peers();
   void observe_database();
   void observe_drain();
-  void start_drain(const DrainOptions& options);
+  void start_drain(const DrainOptions& options, std::chrono::milliseconds notice);
+  void give_up_name(const std::string& why);
   void on_drained(std::uint64_t left);
   void end_sessions(std::uint64_t count);
   std::optional<xmpp::Jid> account(const std::string& text) const;
@@ -130,6 +135,7 @@ class ServerNode final : public NodeControl {
   std::atomic<std::int64_t> state_since_{0};
   mutable std::mutex drain_mutex_;
   Exit exit_ = Exit::clean;
+  std::string fault_;
 };
 
 }  // namespace server

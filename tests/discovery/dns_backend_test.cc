@@ -312,6 +312,13 @@ TEST(DnsNames, ComeFromAddressesInTheirShortestForm) {
   EXPECT_EQ(dns_node_name("FD00:0:0:0:0:0:0:7"), "fd00--7");
   EXPECT_EQ(dns_node_name("meerkat-0"), "");
   EXPECT_EQ(dns_node_name(""), "");
+  for (const std::string name : {"10.1.2.3", "fd00--7", "2001-db8-1-2-3-4-5-6"}) {
+    EXPECT_TRUE(is_dns_node_name(name)) << name;
+  }
+  for (const std::string name :
+       {"", "n1", "meerkat-0", "10.1.2", "FD00--7", "fd00-0-0-0-0-0-0-7"}) {
+    EXPECT_FALSE(is_dns_node_name(name)) << name;
+  }
 }
 
 }  // namespace

@@ -189,6 +189,44 @@ TEST(Config, SaysWhatIsWrongWithAValue) {
        "  2 | discovery.backend = \"file\"\n"
        "    |                     ^^^^^^\n"
        "  fix: add file = \"nodes.txt\" to [discovery]\n"},
+      {"discovery.backend = \"dns\"",
+       "meerkat.toml:2:21: error: [discovery] backend is dns, but there is no name\n"
+       "  2 | discovery.backend = \"dns\"\n"
+       "    |                     ^^^^^\n"
+       "  fix: add name = \"_peers._tcp.meerkat.default.svc.cluster.local\" to [discovery]\n"},
+      {"discovery = { backend = \"dns\", name = \"_peers.meerkat\" }",
+       "meerkat.toml:2:39: error: [discovery] name: \"_peers.meerkat\" is not a name in DNS\n"
+       "  2 | discovery = { backend = \"dns\", name = \"_peers.meerkat\" }\n"
+       "    |                                       ^^^^^^^^^^^^^^^^\n"
+       "  fix: a name such as \"_peers._tcp.meerkat.default.svc.cluster.local\"\n"},
+      {"discovery = { backend = \"dns\", name = \"_peers._tcp.meerkat\", port = 5290 }",
+       "meerkat.toml:2:69: error: [discovery] port: the SRV records of _peers._tcp.meerkat say the "
+       "ports\n"
+       "  2 | discovery = { backend = \"dns\", name = \"_peers._tcp.meerkat\", port = 5290 }\n"
+       "    |                                                                     ^^^^\n"
+       "  fix: leave it out\n"},
+      {"discovery = { backend = \"dns\", name = \"meerkat.test\" }\nnode.name = \"n1\"",
+       "meerkat.toml:3:13: error: [node] name: n1 is not an address, and meerkat.test has no SRV "
+       "records: its nodes are called by their addresses\n"
+       "  3 | node.name = \"n1\"\n"
+       "    |             ^^^^\n"
+       "  fix: name = \"${POD_IP}\" in [node], or a name with SRV records in [discovery]\n"},
+      {"discovery = { backend = \"dns\", name = \"_peers._tcp.meerkat\" }\nnode.name = \"N1\"",
+       "meerkat.toml:3:13: error: [node] name: N1 is not the first label of a target, in lower "
+       "case, as nodes are called by SRV records\n"
+       "  3 | node.name = \"N1\"\n"
+       "    |             ^^^^\n"
+       "  fix: name = \"meerkat-0\" for a target meerkat-0.meerkat.default.svc.cluster.local\n"},
+      {"discovery.server = \"10.96.0.10:53\"",
+       "meerkat.toml:2:20: error: [discovery] server is for the back end dns\n"
+       "  2 | discovery.server = \"10.96.0.10:53\"\n"
+       "    |                    ^^^^^^^^^^^^^^^\n"
+       "  fix: backend = \"dns\", or leave it out\n"},
+      {"discovery.file = \"nodes.txt\"",
+       "meerkat.toml:2:18: error: [discovery] file is for the back end file\n"
+       "  2 | discovery.file = \"nodes.txt\"\n"
+       "    |                  ^^^^^^^^^^^\n"
+       "  fix: backend = \"file\", or leave it out\n"},
       {"c2s.mechanisms = [\"SCRAM-SHA-1\", \"DIGEST-MD5\"]",
        "meerkat.toml:2:18: error: [c2s] mechanisms: unknown mechanism `DIGEST-MD5`\n"
        "  2 | c2s.mechanisms = [\"SCRAM-SHA-1\", \"DIGEST-MD5\"]\n"
@@ -255,6 +293,30 @@ TEST(Config, PointsAtTheFlagThatIsWrong) {
             "--listen-c2s: error: [listen] c2s: port 70000 is above 65535\n"
             "  fix: a port from 1 to 65535; clients expect 5222\n"
             "5 errors, nothing started\n");
+}
+
+TEST(Config, TakesDiscoveryByDns) {
+  ConfigFolder folder;
+  const auto load = [&](const std::string& toml) {
+    folder.write("meerkat.toml", "domains = [\"example.org\"]\n" + toml);
+    const auto loaded = load_config({"--config=meerkat.toml"}, test_environment);
+    EXPECT_TRUE(loaded.has_value()) << (loaded.has_value() ? "" : render(loaded.error()));
+    return loaded->config;
+  };
+  Config config = load(
+      "node.name = \"meerkat-0\"\n"
+      "[discovery]\nbackend = \"dns\"\nname = \"_peers._tcp.meerkat.default.svc.cluster.local.\"\n"
+      "server = \"10.96.0.10:53\"\ninterval = \"500ms\"\n");
+  EXPECT_EQ(config.discovery.backend, DiscoveryBackend::dns);
+  EXPECT_EQ(config.discovery.server, "10.96.0.10:53");
+  EXPECT_EQ(config.discovery.interval, std::chrono::milliseconds(500));
+  config = load(
+      "node.name = \"10.1.2.3\"\n[discovery]\nbackend = \"dns\"\nname = \"meerkat\"\n"
+      "port = 5000\n");
+  EXPECT_EQ(config.discovery.port, 5000);
+  // As ${POD_IP} gives it.
+  config = load("node.name = \"FD00::7\"\n[discovery]\nbackend = \"dns\"\nname = \"meerkat\"\n");
+  EXPECT_EQ(config.node.name, "fd00--7");
 }
 
 // Hardening T5, H10.
