@@ -39,6 +39,14 @@ class Category : public boost::system::error_category {
         return "the peer does not speak TLS";
       case Errc::wrong_certificate:
         return "the peer's certificate is not for its name";
+      case Errc::no_route:
+        return "the relay has no link to that node";
+      case Errc::relay_full:
+        return "the relay has too many tunnels";
+      case Errc::over_window:
+        return "the peer overstepped a tunnel's window";
+      case Errc::unknown_tunnel:
+        return "the peer spoke of a tunnel that there never was";
       case Errc::silent:
         return "nothing was heard from the peer";
       case Errc::hello_timeout:

@@ -27,6 +27,9 @@ class Events {
   /// The peer is cut off or silent. Its records stay until it is gone.
   virtual void peer_unreachable(const NodeId&, boost::system::error_code) {}
 
+  /// The link to the peer now goes through the node `via`; or, where that is empty, no longer does.
+  virtual void peer_relayed(const NodeId&, const std::string& /*via*/) {}
+
   /// A peer that was unreachable is heard again, over the same link.
   virtual void peer_reachable(const NodeId&) {}
 

@@ -11,7 +11,7 @@
 namespace replication {
 
 /// What a frame says. Numbers never change; those not listed here are skipped once a link is
-/// proven, and 32 to 63 are reserved for relayed logs and messages (docs/protocol.md).
+/// proven. 32 to 63 are about tunnels (docs/protocol.md §7).
 enum class FrameKind : std::uint8_t {
   hello = 1,
   proof = 2,
@@ -30,6 +30,13 @@ enum class FrameKind : std::uint8_t {
   ping = 26,
   pong = 27,
   leave = 28,
+
+  reach = 32,
+  relay_open = 33,
+  relay_offer = 34,
+  relay_data = 35,
+  relay_credit = 36,
+  relay_close = 37,
 };
 
 /// Length u32 (bytes that follow) and kind u8.

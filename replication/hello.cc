@@ -16,13 +16,13 @@ namespace {
 constexpr std::string_view magic = "MKRT";
 constexpr std::string_view proof_label = "meerkat link proof 1";
 
-Errc on_the_wire(boost::system::error_code error) {
+}  // namespace
+
+Errc wire_code(boost::system::error_code error) {
   // Codes from 100 are this node's own affair.
   bool known = error.category() == replication_category() && error.value() < 100;
   return known ? static_cast<Errc>(error.value()) : Errc::unknown;
 }
-
-}  // namespace
 
 std::string encode(const Hello& hello) {
   std::string body(magic);
@@ -62,7 +62,7 @@ std::optional<Hello> decode_hello(std::string_view body) {
 Errc decode_refusal(std::string_view body) {
   WireReader reader(body);
   auto code = reader.number<std::uint16_t>();
-  bool known = reader.ok() && code >= 1 && code <= static_cast<int>(Errc::wrong_certificate);
+  bool known = reader.ok() && code >= 1 && code <= static_cast<int>(Errc::unknown_tunnel);
   return known ? static_cast<Errc>(code) : Errc::unknown;
 }
 
@@ -113,7 +113,7 @@ std::uint16_t Handshake::protocol() const {
 
 std::string refusal(boost::system::error_code reason) {
   std::string frame, body;
-  put_number(static_cast<std::uint16_t>(on_the_wire(reason)), body);
+  put_number(static_cast<std::uint16_t>(wire_code(reason)), body);
   append_frame(FrameKind::refuse, body, frame);
   return frame;
 }

@@ -38,6 +38,9 @@ std::string encode(const Hello& hello);
 /// though the proofs cover them.
 std::optional<Hello> decode_hello(std::string_view body);
 
+/// `error` as a code that means something to another node; `unknown` if it does not.
+Errc wire_code(boost::system::error_code error);
+
 /// The code that a refuse frame carries; `unknown` for one from a newer peer.
 Errc decode_refusal(std::string_view body);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "replication/carrier.h"
 #include "replication/hello.h"
 #include "replication/node_state.h"
 #include "replication/resume.h"
@@ -16,8 +17,13 @@ std::uint64_t ping_stamp(Environment::Time now) {
       std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count());
 }
 
-Inflow::Inflow(NodeState& node, NodeRef peer, Outflow& outflow)
-    : node_(node), peer_(peer), outflow_(outflow), begun_(node.environment->now()) {}
+Inflow::Inflow(NodeState& node, NodeRef peer, Outflow& outflow, Carrier* carrier)
+    : node_(node),
+      peer_(peer),
+      outflow_(outflow),
+      carrier_(carrier),
+      begun_(node.environment->now()),
+      answered_(begun_) {}
 
 void Inflow::begin() {
   Owners::Owner& owner = node_.owners.owner(peer_);
@@ -75,8 +81,12 @@ error_code Inflow::take(const Frame& frame) {
     case FrameKind::pong: {
       WireReader reader(frame.body);
       auto sent = reader.number<std::uint64_t>();
-      auto now = ping_stamp(node_.environment->now());
-      if (reader.ok() && sent <= now) round_trip_ = std::chrono::microseconds(now - sent);
+      const auto time = node_.environment->now();
+      auto now = ping_stamp(time);
+      if (reader.ok() && sent <= now) {
+        round_trip_ = std::chrono::microseconds(now - sent);
+        answered_ = time;
+      }
       return {};
     }
     case FrameKind::leave:
@@ -87,6 +97,14 @@ error_code Inflow::take(const Frame& frame) {
     case FrameKind::hello:
     case FrameKind::proof:
       return Errc::bad_frame;
+    case FrameKind::reach:
+    case FrameKind::relay_open:
+    case FrameKind::relay_offer:
+    case FrameKind::relay_data:
+    case FrameKind::relay_credit:
+    case FrameKind::relay_close:
+      // No tunnel goes through a tunnel.
+      return carrier_ != nullptr ? carrier_->take(frame) : make_error_code(Errc::bad_frame);
   }
   return {};  // R10: a newer release's; what we must understand would have changed the protocol.
 }

@@ -14,6 +14,7 @@
 
 namespace replication {
 
+class Carrier;
 class NodeState;
 
 /// Takes what one proven link brings. Everything in it is about the peer at the other end: a frame
@@ -22,12 +23,14 @@ class NodeState;
 /// Threads: the link thread.
 class Inflow {
  public:
-  Inflow(NodeState& node, NodeRef peer, Outflow& outflow);
+  /// `carrier`: takes the frames about tunnels; null on a link that is relayed itself, where none
+  /// may come.
+  Inflow(NodeState& node, NodeRef peer, Outflow& outflow, Carrier* carrier = nullptr);
 
   /// Queues the frame that says where this node stands; before take().
   void begin();
 
-  /// Errors: bad_frame, sequence_gap. The link must then close.
+  /// Errors: bad_frame, sequence_gap, and those of Carrier. The link must then close.
   boost::system::error_code take(const Frame& frame);
 
   /// After the frames of one read: queues one ack for each stream that has moved.
@@ -38,6 +41,9 @@ class Inflow {
   bool left() const { return left_; }
   const JoinStats& join() const { return join_; }
   std::chrono::microseconds round_trip() const { return round_trip_; }
+
+  /// When the peer last answered a ping, or the link came up: it hears us, too.
+  Environment::Time answered() const { return answered_; }
 
  private:
   struct Log {  // Of one of the peer's tables, by the peer's number.
@@ -62,6 +68,7 @@ class Inflow {
   NodeState& node_;
   const NodeRef peer_;
   Outflow& outflow_;
+  Carrier* const carrier_;
   const Environment::Time begun_;
   std::vector<Log> logs_;
   bool resumed_ = false;
@@ -70,6 +77,7 @@ class Inflow {
   bool left_ = false;
   JoinStats join_;
   std::chrono::microseconds round_trip_{0};
+  Environment::Time answered_;
 };
 
 /// What a ping that leaves now carries: microseconds.

@@ -41,7 +41,14 @@ void Link::dial(const std::string& host, std::uint16_t port) {
       host, port, [self = shared_from_this()](error_code error) { self->on_connected(error); }));
 }
 
-void Link::accept(std::unique_ptr<Connection> connection) {
+void Link::dial(std::unique_ptr<Connection> tunnel, std::string via) {
+  via_ = std::move(via);
+  use(std::move(tunnel));
+  on_connected({});
+}
+
+void Link::accept(std::unique_ptr<Connection> connection, std::string via) {
+  via_ = std::move(via);
   use(std::move(connection));
   on_connected({});
 }
@@ -67,7 +74,12 @@ void Link::on_connected(error_code error) {
 void Link::establish(NodeState& node, NodeRef peer) {
   peer_ = peer;
   outflow_.emplace(node, peer);
-  inflow_.emplace(node, peer, *outflow_);
+  if (!is_relayed()) {
+    CarrierHost& carrier_host = *this;
+    carrier_.emplace(carrier_host, *outflow_, role_);
+    outflow_->carry(*carrier_);
+  }
+  inflow_.emplace(node, peer, *outflow_, carrier());
   inflow_->begin();
   decoder_.set_frame_bytes_max(frame_bytes_max_);
 }
@@ -185,6 +197,7 @@ void Link::close(error_code why, const std::string& last_words) {
   closed_ = true;
   if (connected_ && !writing_ && !last_words.empty()) connection_->write_now(last_words);
   if (connection_) connection_->close();
+  if (carrier_) carrier_->end();
   environment_.post([self = shared_from_this(), why] { self->host_.closed(self, why); });
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "replication/carrier.h"
 #include "replication/environment.h"
 #include "replication/error.h"
 #include "replication/frame.h"
@@ -34,6 +35,11 @@ class LinkHost {
   /// The frames of one read have been taken.
   virtual void received(Link& link) = 0;
 
+  /// What the peer of an established direct link says of tunnels; see CarrierHost.
+  virtual void peer_reaches(Link& link, Reach reach) = 0;
+  virtual void tunnel_asked(Link& link, TunnelId tunnel, const NodeId& target) = 0;
+  virtual void tunnel_offered(Link& link, TunnelId tunnel, const NodeId& origin) = 0;
+
   /// Once for each link, whoever closed it; never from inside a call to the link.
   virtual void closed(const std::shared_ptr<Link>& link, boost::system::error_code why) = 0;
 };
@@ -42,7 +48,7 @@ class LinkHost {
 /// frames in both directions. All that gathers while the socket is busy leaves in the next write.
 ///
 /// Threads: the link thread.
-class Link : public std::enable_shared_from_this<Link> {
+class Link : public std::enable_shared_from_this<Link>, private CarrierHost {
  public:
   using Time = Environment::Time;
 
@@ -53,8 +59,11 @@ class Link : public std::enable_shared_from_this<Link> {
   /// Connects to `host`:`port` (a name is looked up) and says hello.
   void dial(const std::string& host, std::uint16_t port);
 
-  /// Waits for the hello of who connected.
-  void accept(std::unique_ptr<Connection> connection);
+  /// Says hello through a tunnel that the node `via` relays.
+  void dial(std::unique_ptr<Connection> tunnel, std::string via);
+
+  /// Waits for the hello of who connected, directly or, with `via`, through a tunnel.
+  void accept(std::unique_ptr<Connection> connection, std::string via = {});
 
   /// The proven link becomes the one to `peer`.
   void establish(NodeState& node, NodeRef peer);
@@ -75,6 +84,8 @@ class Link : public std::enable_shared_from_this<Link> {
   bool dialled_tls() const { return tls_ && role_ == Role::dialler; }
   bool is_tls() const { return !channel_.binding.empty(); }  // Once the handshake has begun.
   Role role() const { return role_; }
+  bool is_relayed() const { return !via_.empty(); }
+  const std::string& via() const { return via_; }  // The node that relays it; empty: direct.
   const Hello& hello() const { return handshake_.peer(); }
   std::uint16_t protocol() const { return handshake_.protocol(); }
   const std::string& address() const { return address_; }      // Without the port.
@@ -82,6 +93,9 @@ class Link : public std::enable_shared_from_this<Link> {
   NodeRef peer() const { return peer_; }
   Inflow& inflow() { return *inflow_; }
   Outflow& outflow() { return *outflow_; }
+
+  /// The tunnels over this link; none before it is established, and on one that is relayed.
+  Carrier* carrier() { return carrier_ ? &*carrier_ : nullptr; }
   Time begun() const { return begun_; }
 
   Time last_heard;  // The mesh may move it, when this node was the one asleep.
@@ -96,6 +110,15 @@ class Link : public std::enable_shared_from_this<Link> {
   void send(std::string_view bytes);
   void write();
 
+  void peer_reaches(Reach reach) override { host_.peer_reaches(*this, std::move(reach)); }
+  void tunnel_asked(TunnelId tunnel, const NodeId& target) override {
+    host_.tunnel_asked(*this, tunnel, target);
+  }
+  void tunnel_offered(TunnelId tunnel, const NodeId& origin) override {
+    host_.tunnel_offered(*this, tunnel, origin);
+  }
+  void carrier_wake() override { pump(); }
+
   Environment& environment_;
   LinkHost& host_;
   const std::size_t frame_bytes_max_;
@@ -109,7 +132,9 @@ class Link : public std::enable_shared_from_this<Link> {
   FrameDecoder decoder_;
   std::string address_;
   NodeRef peer_;
+  std::string via_;
   std::optional<Outflow> outflow_;
+  std::optional<Carrier> carrier_;
   std::optional<Inflow> inflow_;
   std::vector<char> in_;
   std::string out_;

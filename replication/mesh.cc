@@ -26,11 +26,15 @@ Mesh::Mesh(NodeState& node)
       tls_(options_.tls),
       // Fine enough for half a heartbeat; 20 times a second costs an idle node nothing to speak of.
       tick_every_(std::clamp(options_.heartbeat / 5, 5ms, 50ms)),
+      relay_(options_.relay_tunnels_max),
       random_(static_cast<std::mt19937::result_type>(environment_.random_number())) {}
 
 Mesh::~Mesh() {
   environment_.finish();
   environment_.join();
+  for (auto& [name, peer] : peers_) {
+    if (peer.link && peer.link->carrier() != nullptr) peer.link->carrier()->end();
+  }
 }
 
 Result<void> Mesh::start() {
@@ -130,8 +134,9 @@ void Mesh::tick() {
   for (auto& [name, peer] : peers_) look_after(peer, now);
   std::erase_if(peers_, [](const auto& entry) {
     const Peer& peer = entry.second;
-    return !peer.listed && !peer.ref && !peer.link && !peer.dialling;
+    return !peer.listed && !peer.ref && !peer.link && !peer.dialling && !peer.relaying;
   });
+  announce_reach();
   if (drain_until_) go_on_stopping(now);
   pump();
   for (std::size_t table = 0; table < node_.tables.size(); ++table) {
@@ -161,9 +166,10 @@ void Mesh::look_after(Peer& peer, Time now) {
   if (peer.dialling) {
     auto limit = peer.dialling->connected() ? options_.hello_max : options_.connect_max;
     if (now - peer.dialling->begun() > limit) peer.dialling->close(Errc::hello_timeout);
-  } else if ((!peer.link || peer.unreachable) && now >= peer.next_dial) {
+  } else if ((is_lacking(peer, now) || peer.link->is_relayed()) && now >= peer.next_dial) {
     dial(peer);
   }
+  look_for_relay(peer, now);
 }
 
 void Mesh::watch_lag(Peer& peer, Time now) {
@@ -229,16 +235,22 @@ void Mesh::begin_stop(Time drain_until) {
   for (const LinkPtr& link : std::vector<LinkPtr>(incoming_)) link->close(Errc::stopping);
   for (auto& [name, peer] : peers_) {
     if (peer.dialling) peer.dialling->close(Errc::stopping);
+    if (peer.relaying) peer.relaying->close(Errc::stopping);
   }
+  // Whom we relay between finds another way while we drain.
+  announce_reach();
+  relay_.close_all(Errc::stopping);
   go_on_stopping(environment_.now());
 }
 
 void Mesh::go_on_stopping(Time now) {
   bool linked = false;
+  bool relayed = false;
   bool pending = false;
   for (auto& [name, peer] : peers_) {
     if (!peer.link) continue;
     linked = true;
+    relayed = relayed || peer.link->is_relayed() || !peer.link->carrier()->idle();
     if (peer.unreachable) continue;
     pending = pending || node_.owners.owner(*peer.ref).outbox.backlog().messages > 0;
     for (std::size_t table = 0; table < node_.tables.size(); ++table) {
@@ -249,9 +261,14 @@ void Mesh::go_on_stopping(Time now) {
     leaving_ = true;
     drain_until_ = now + farewell_max;
     for (auto& [name, peer] : peers_) {
-      if (!peer.link) continue;
-      peer.link->outflow().control(FrameKind::leave, {});
-      peer.link->finish();
+      if (peer.link && peer.link->is_relayed()) say_goodbye(*peer.link);
+    }
+  }
+  // Then those that carry the words of the others.
+  if (leaving_ && !left_ && (!relayed || now >= *drain_until_ - farewell_max / 2)) {
+    left_ = true;
+    for (auto& [name, peer] : peers_) {
+      if (peer.link && !peer.link->is_relayed()) say_goodbye(*peer.link);
     }
   }
   if (!leaving_ || (linked && now < *drain_until_)) return;
@@ -267,6 +284,11 @@ void Mesh::go_on_stopping(Time now) {
   }
   joined_changed_.notify_all();
   environment_.finish();
+}
+
+void Mesh::say_goodbye(Link& link) {
+  link.outflow().control(FrameKind::leave, {});
+  link.finish();
 }
 
 void Mesh::sweep_some() {

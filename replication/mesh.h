@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,14 +18,16 @@
 #include "replication/guarded.h"
 #include "replication/link.h"
 #include "replication/node_state.h"
+#include "replication/relay.h"
 #include "replication/write_times.h"
 
 namespace replication {
 
 /// The links of one node: dials and accepts, keeps one link a peer, notices who is gone.
 ///
-/// Which of two links of a pair stays: the one that the node with the lesser name dialled. A link
-/// that has fallen silent yields to any new one.
+/// Which of two links of a pair stays: a direct one before one that a third node relays; of two
+/// alike, the one that the node with the lesser name dialled. A link that has fallen silent yields
+/// to any new one.
 ///
 /// Threads: members marked [any thread]; all else runs on the link thread.
 class Mesh : private LinkHost {
@@ -64,6 +67,23 @@ class Mesh : private LinkHost {
     LinkPtr dialling;
     Time next_dial{};
     std::chrono::milliseconds backoff{};
+    bool dial_failed = false;  // Since it was last linked directly.
+
+    // A way through another node, where there is no direct one.
+    LinkPtr relaying;                  // Not proven yet.
+    bool relay_in_clear = false;       // As dial_in_clear.
+    std::optional<Time> lacking;       // Since when there is no link that can be relied upon.
+    bool dial_refused = false;         // It is gone, unless another node still reaches it.
+    bool relays_tried = false;         // No relay, or not one that does it: we know by now.
+    std::set<std::string> relays_off;  // Have failed in this round.
+    Time next_relay{};
+    std::chrono::milliseconds relay_backoff{};
+
+    // What it relays itself.
+    bool speaks_relay = false;  // It has said whom it reaches.
+    Reach reach;
+    std::uint64_t relayed_bytes = 0;  // Over its former links.
+
     bool dial_in_clear = false;  // Once: it has just shown that it does not speak TLS.
     bool tried = false;          // A dial has ended, well or badly: we know whether it answers.
     bool ready = false;          // The present link has caught up in both directions.
@@ -77,6 +97,12 @@ class Mesh : private LinkHost {
     Time last_progress{};
     JoinStats last_join;
     std::uint64_t resyncs = 0;
+
+    // What a link that ends has counted.
+    void keep_counts(Link& ended) {
+      resyncs += ended.outflow().resyncs();
+      if (ended.carrier() != nullptr) relayed_bytes += ended.carrier()->relayed_bytes();
+    }
   };
 
   // A gone owner's records that are still in memory, invisible.
@@ -98,6 +124,7 @@ class Mesh : private LinkHost {
   void apply_peers(const std::vector<PeerAddress>& listed);
   void begin_stop(Time drain_until);
   void go_on_stopping(Time now);
+  void say_goodbye(Link& link);
   void sweep_some();
   void finish_sweep(NodeRef ref);
 
@@ -114,10 +141,30 @@ class Mesh : private LinkHost {
   void hand_back(NodeRef ref);
   void mark_unreachable(Peer& peer, ErrorCode why);
   void report_refusal(const std::string& who, ErrorCode why);
+  static bool is_refusal(ErrorCode why);
+  static bool is_relay_refusal(ErrorCode why);
+  bool speaks_no_tls(const Link& link, ErrorCode why) const;
   bool canonical(const Link& link, const std::string& peer_name) const;
   Peer& peer(const std::string& name);
   LinkPtr new_link(Role role, std::string wanted, std::shared_ptr<const LinkTls> tls);
   std::chrono::milliseconds jittered(std::chrono::milliseconds delay);
+
+  // mesh_relay.cc: links through other nodes.
+  void peer_reaches(Link& link, Reach reach) override;
+  void tunnel_asked(Link& link, TunnelId tunnel, const NodeId& target) override;
+  void tunnel_offered(Link& link, TunnelId tunnel, const NodeId& origin) override;
+  Peer* peer_of(const Link& link);
+  bool is_silent(const Link& link, Time now) const;
+  bool is_lacking(const Peer& peer, Time now) const;
+  bool is_relay(const Peer& peer, Time now) const;
+  const NodeId* reached(const Peer& relay, const Peer& target) const;
+  Peer* next_relay(const Peer& target, Time now);
+  bool may_be_relayed(const Peer& peer, Time now) const;
+  void look_for_relay(Peer& peer, Time now);
+  bool open_relay(Peer& peer, Peer& relay);
+  void relay_failed(Peer& peer, const LinkPtr& link, ErrorCode why);
+  void no_relay_left(Peer& peer, Time now);
+  void announce_reach();
 
   // mesh_status.cc: what others see.
   PeerState state_of(const Peer& peer) const;
@@ -135,13 +182,17 @@ class Mesh : private LinkHost {
   Time last_tick_{};
   std::vector<WriteTimes> write_times_;  // Of this node's log, by table.
   bool accepting_ = false;
+  Relay relay_;
+  std::vector<Peer*> relays_;  // Whom a tunnel can go through: few among many forged rows.
+  Reach reach_;                // They, as last announced.
   std::map<std::string, Peer> peers_;
   std::vector<LinkPtr> incoming_;  // Not proven yet, the oldest first.
   std::size_t dials_ = 0;
   std::deque<Sweep> sweeps_;
   bool peers_set_ = false;
   std::optional<Time> drain_until_;  // Set: stopping.
-  bool leaving_ = false;
+  bool leaving_ = false;             // Goodbye has been said over relayed links,
+  bool left_ = false;                // and over the direct ones.
   std::map<std::string, ErrorCode> reported_;
   std::mt19937 random_;
   std::uint16_t listen_port_ = 0;

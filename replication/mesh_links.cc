@@ -20,11 +20,21 @@ bool is_tls_fault(boost::system::error_code error) {
          is(error, Errc::tls_failed);
 }
 
-bool is_refusal(boost::system::error_code error) {
+}  // namespace
+
+bool Mesh::is_refusal(ErrorCode error) {
   return error.category() == replication_category() && (error.value() < 100 || is_tls_fault(error));
 }
 
-}  // namespace
+// The relay does not, or no longer, carry a tunnel: no fault of who is at its other end.
+bool Mesh::is_relay_refusal(ErrorCode error) {
+  return is(error, Errc::no_route) || is(error, Errc::relay_full) || is(error, Errc::stopping);
+}
+
+// We have dialled TLS, the peer does not speak it, and may be linked without.
+bool Mesh::speaks_no_tls(const Link& link, ErrorCode why) const {
+  return is(why, Errc::no_tls) && link.dialled_tls() && tls_ && tls_->mode() == TlsMode::optional;
+}
 
 Mesh::Peer& Mesh::peer(const std::string& name) {
   auto [found, added] = peers_.try_emplace(name);
@@ -82,9 +92,17 @@ boost::system::error_code Mesh::admit(const Link& link, const Hello& hello) {
   if (hello.id.incarnation < peer.last_id.incarnation) return Errc::stale_incarnation;
   if (hello.id != peer.last_id) return {};
   if (peer.left) return Errc::stale_incarnation;
-  if (!peer.link || peer.unreachable) return {};
+  if (!peer.link || peer.unreachable || peer.link->is_closed()) return {};
   // The same life twice: both have dialled at once, or it has noticed a lost link before us.
-  if (canonical(link, peer.name) || !canonical(*peer.link, peer.name)) return {};
+  const Time now = environment_.now();
+  if (is_silent(*peer.link, now)) return {};
+  if (link.is_relayed() != peer.link->is_relayed()) {
+    if (peer.link->is_relayed()) return {};
+    // It does not reach us directly, or no longer; if it does not hear us either, it is right.
+    if (now - peer.link->inflow().answered() > options_.silence_max / 2) return {};
+  } else if (canonical(link, peer.name) || !canonical(*peer.link, peer.name)) {
+    return {};
+  }
   std::string stamp;
   put_number(ping_stamp(environment_.now()), stamp);
   peer.link->outflow().control(FrameKind::ping, stamp);  // A dead link answers with a reset.
@@ -103,18 +121,38 @@ void Mesh::proven(const LinkPtr& link) {
   }
   if (peer.ref && *peer.ref != *ref) gone(peer, Errc::restarted);
   finish_sweep(*ref);
-  if (LinkPtr old = std::exchange(peer.link, link)) old->close(Errc::duplicate_link);
+  const std::string was_via = peer.link ? peer.link->via() : "";
+  if (LinkPtr old = std::exchange(peer.link, link)) {
+    peer.keep_counts(*old);
+    old->close(Errc::duplicate_link);
+  }
+  const bool wins = canonical(*link, peer.name);
   if (peer.dialling == link) {
     peer.dialling.reset();
     --dials_;
-  } else if (peer.dialling && canonical(*link, peer.name)) {
+  } else if (peer.dialling && wins && !link->is_relayed()) {
     std::exchange(peer.dialling, {})->close(Errc::duplicate_link);
     --dials_;
+  }
+  if (peer.relaying == link) {
+    peer.relaying.reset();
+  } else if (peer.relaying && (wins || !link->is_relayed())) {
+    std::exchange(peer.relaying, {})->close(Errc::duplicate_link);
   }
   peer.ref = *ref;
   peer.last_id = hello.id;
   peer.left = false;
-  peer.seen = PeerAddress{hello.id.name, link->address(), hello.listen_port};
+  if (!link->is_relayed()) {
+    peer.seen = PeerAddress{hello.id.name, link->address(), hello.listen_port};
+    peer.dial_failed = false;
+    peer.backoff = options_.backoff_min;
+  }
+  peer.dial_refused = false;
+  peer.lacking.reset();
+  peer.relays_off.clear();
+  peer.relay_backoff = options_.backoff_min;
+  peer.speaks_relay = false;
+  peer.reach.clear();
   peer.tried = true;
   peer.ready = false;
   peer.refused = false;
@@ -122,13 +160,14 @@ void Mesh::proven(const LinkPtr& link) {
   if (std::exchange(peer.lagging, false)) node_.events.lagging(hello.id, false);
   peer.unreachable = false;
   peer.last_error = {};
-  peer.backoff = options_.backoff_min;
   peer.last_heard = peer.last_progress = environment_.now();
   node_.owners.set_life(*ref, Owners::Life::reachable);
   node_.owners.owner(*ref).outbox.open();
   link->establish(node_, *ref);
+  if (link->carrier() != nullptr && options_.relay) link->carrier()->announce(reach_);
   reported_.erase(peer.name);
   node_.events.peer_connected(node_.owners.id(*ref));
+  if (link->via() != was_via) node_.events.peer_relayed(node_.owners.id(*ref), link->via());
   if (tls_ && !link->is_tls()) node_.events.link_in_clear(node_.owners.id(*ref));
   publish();
 }
@@ -173,30 +212,39 @@ void Mesh::closed(const LinkPtr& link, ErrorCode why) {
     link_lost(found->second, why);
   } else if (found->second.dialling == link) {
     dial_failed(found->second, link, why);
+  } else if (found->second.relaying == link) {
+    relay_failed(found->second, link, why);
   }
   publish();
 }
 
 void Mesh::link_lost(Peer& peer, ErrorCode why) {
-  peer.resyncs += peer.link->outflow().resyncs();
-  peer.link.reset();
+  const LinkPtr link = std::exchange(peer.link, {});
+  peer.keep_counts(*link);
   peer.ready = false;
   peer.last_error = why;
+  // It broke the protocol, or we did; unless it was the relay that gave up.
+  const bool relay_ended = link->is_relayed() && is_relay_refusal(why);
+  if (is_refusal(why) && !is(why, Errc::duplicate_link) && !relay_ended) {
+    report_refusal(peer.name, why);
+  }
+  peer.lacking = environment_.now();
+  announce_reach();
   peer.next_dial = {};
-  // It broke the protocol, or we did.
-  if (is_refusal(why) && !is(why, Errc::duplicate_link)) report_refusal(peer.name, why);
   if (!peer.dialling) dial(peer);
+  look_for_relay(peer, environment_.now());
 }
 
 void Mesh::dial_failed(Peer& peer, const LinkPtr& link, ErrorCode why) {
   peer.dialling.reset();
   --dials_;
   if (drain_until_) return;
-  if (is(why, Errc::no_tls) && link->dialled_tls() && tls_ && tls_->mode() == TlsMode::optional) {
+  if (speaks_no_tls(*link, why)) {
     peer.dial_in_clear = true;
     dial(peer);
     return;
   }
+  peer.dial_failed = true;
   auto most = options_.backoff_max;
   if (is(why, Errc::duplicate_link)) {
     // Not a failure: the other link is there, or about to be.
@@ -213,10 +261,11 @@ void Mesh::dial_failed(Peer& peer, const LinkPtr& link, ErrorCode why) {
   if (why == boost::system::errc::connection_refused && !link->connected() && peer.ref &&
       (!peer.link || peer.unreachable)) {
     peer.last_error = Errc::connection_refused;
-    gone(peer, Errc::connection_refused);
+    peer.dial_refused = true;  // Gone, unless another node still reaches it.
   }
   peer.next_dial = environment_.now() + jittered(peer.backoff);
   peer.backoff = std::min(2 * peer.backoff, most);
+  look_for_relay(peer, environment_.now());
 }
 
 void Mesh::incoming_failed(const LinkPtr& link, ErrorCode why) {
@@ -242,6 +291,8 @@ void Mesh::report_refusal(const std::string& who, ErrorCode why) {
       ++counts.hello_timeout;
     } else if (is_tls_fault(why)) {
       ++counts.tls;
+    } else if (is(why, Errc::over_window) || is(why, Errc::unknown_tunnel)) {
+      ++counts.relay;
     } else {
       ++counts.others;
     }
@@ -270,10 +321,12 @@ void Mesh::gone(Peer& peer, Errc why) {
   for (auto& table : node_.tables) table->forget_replica(ref);
   peer.ready = peer.counted = peer.lagging = peer.unreachable = false;
   peer.acked.clear();
+  peer.dial_refused = false;
   if (LinkPtr link = std::exchange(peer.link, {})) {
-    peer.resyncs += link->outflow().resyncs();
+    peer.keep_counts(*link);
     link->close(why);
   }
+  announce_reach();
   hand_back(ref);
   node_.events.peer_gone(node_.owners.id(ref), why, records);
   sweeps_.push_back({.ref = ref});

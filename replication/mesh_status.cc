@@ -24,6 +24,7 @@ PeerStatus Mesh::status_of(const Peer& peer) const {
   status.last_error = peer.last_error;
   status.last_join = peer.last_join;
   status.resyncs = peer.resyncs;
+  status.relayed_bytes = peer.relayed_bytes;
   if (!peer.ref) return status;
   auto backlog = node_.owners.owner(*peer.ref).outbox.backlog();
   status.backlog_messages = backlog.messages;
@@ -32,10 +33,15 @@ PeerStatus Mesh::status_of(const Peer& peer) const {
     const Outflow& outflow = peer.link->outflow();
     status.protocol = peer.link->protocol();
     status.is_tls = peer.link->is_tls();
+    status.via = peer.link->via();
     status.round_trip = peer.link->inflow().round_trip();
     status.ack_latency = outflow.ack_latency();
     status.ack_latency_max = outflow.ack_latency_max();
     status.resyncs += outflow.resyncs();
+    if (const Carrier* carrier = peer.link->carrier()) {
+      status.tunnels = relay_.tunnels(*carrier);
+      status.relayed_bytes += carrier->relayed_bytes();
+    }
   }
   for (std::size_t number = 0; number < node_.tables.size(); ++number) {
     const TableCore& table = *node_.tables[number];
@@ -74,12 +80,14 @@ void Mesh::publish_now() {
   for (const auto& [name, peer] : peers_) statuses.push_back(status_of(peer));
   statuses_.with([&](auto& published) { published.swap(statuses); });
   if (joined_ || !peers_set_) return;
-  bool joined = std::all_of(peers_.begin(), peers_.end(), [](const auto& entry) {
+  const Time now = environment_.now();
+  bool joined = std::all_of(peers_.begin(), peers_.end(), [&](const auto& entry) {
     const Peer& peer = entry.second;
     if (peer.link) return peer.ready;
     // It has answered, and may yet again: wait until it has caught up or is known to be away.
     if (peer.ref) return peer.unreachable;
-    return peer.tried || !peer.listed;
+    if (!peer.listed) return true;
+    return peer.tried && (peer.relays_tried || next_relay(peer, now) == nullptr);
   });
   if (!joined) return;
   {

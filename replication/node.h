@@ -60,6 +60,11 @@ struct NodeOptions {
   std::size_t link_queue_bytes_max = 64 << 20;  ///< Messages to one peer; then `queue_full`.
   std::size_t frame_bytes_max = 1 << 20;        ///< A longer frame closes the link.
   std::size_t handshakes_max = 64;  ///< Unproven incoming connections at once; more are closed.
+
+  /// Where two nodes cannot reach each other, a third that reaches both relays their link: this
+  /// node does so for others, and is linked so. It holds at most 512 KiB a tunnel.
+  bool relay = true;
+  std::size_t relay_tunnels_max = 256;  ///< Through this node at once; more are refused.
 };
 
 /// This process's presence among the nodes of a cluster: its links, its replicas and its messages.

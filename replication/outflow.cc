@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "replication/carrier.h"
 #include "replication/entry.h"
 #include "replication/node_state.h"
 #include "replication/wire.h"
@@ -94,6 +95,7 @@ void Outflow::fill(std::size_t bytes_max, std::string& out) {
     for (std::size_t table = 0; table < flows_.size(); ++table) {
       if (send_some(table, out)) progress = true;
     }
+    if (carrier_ != nullptr && carrier_->fill(turn_bytes, out)) progress = true;
   }
   if (!caught_up_sent_ && caught_up()) {
     append_frame(FrameKind::caught_up, {}, out);

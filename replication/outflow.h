@@ -19,10 +19,11 @@
 
 namespace replication {
 
+class Carrier;
 class NodeState;
 
-/// What one proven link sends: acks and heartbeats first, then messages and the tables' logs and
-/// snapshots in turns. Knows no socket.
+/// What one proven link sends: acks and heartbeats first, then messages, the tables' logs and
+/// snapshots, and what it carries for other nodes, in turns. Knows no socket.
 ///
 /// A snapshot goes shard by shard, with the live log in between. An entry of the log is left out
 /// while its shard has yet to be copied, and when the copy stands for a later position: so the
@@ -33,6 +34,9 @@ class NodeState;
 class Outflow {
  public:
   Outflow(NodeState& node, NodeRef peer);
+
+  /// The tunnels over this link have their turns from here on.
+  void carry(Carrier& carrier) { carrier_ = &carrier; }
 
   /// Queues a frame that goes before all others.
   void control(FrameKind kind, std::string_view body);
@@ -97,6 +101,7 @@ class Outflow {
   NodeState& node_;
   const NodeRef peer_;
   Outbox& outbox_;
+  Carrier* carrier_ = nullptr;
   std::string control_;
   std::vector<Flow> flows_;  // By the node's table numbers.
   bool started_ = false;

@@ -53,8 +53,11 @@ struct PeerStatus {
   std::string address;
   PeerState state = PeerState::connecting;
   boost::system::error_code last_error;
-  std::uint16_t protocol = 0;  ///< The one agreed for the link; 0 without a link.
-  bool is_tls = false;         ///< Of the link; false without one.
+  std::uint16_t protocol = 0;       ///< The one agreed for the link; 0 without a link.
+  bool is_tls = false;              ///< Of the link; false without one.
+  std::string via;                  ///< The node that relays the link; empty: it is direct.
+  std::uint64_t tunnels = 0;        ///< Of other nodes, that this link is one half of.
+  std::uint64_t relayed_bytes = 0;  ///< Sent to the peer for other nodes.
   std::chrono::microseconds round_trip{};
   std::chrono::microseconds ack_latency{};      ///< Of messages and writes, smoothed.
   std::chrono::microseconds ack_latency_max{};  ///< The longest of the link's life.
@@ -83,7 +86,8 @@ struct RefusalCounts {
   std::uint64_t other_cluster = 0;
   std::uint64_t protocol_mismatch = 0;
   std::uint64_t hello_timeout = 0;
-  std::uint64_t tls = 0;  ///< In clear where it must not be, or a certificate that does not do.
+  std::uint64_t tls = 0;    ///< In clear where it must not be, or a certificate that does not do.
+  std::uint64_t relay = 0;  ///< Links closed: a tunnel's window overstepped, or no such tunnel.
   std::uint64_t others = 0;
 };
 

@@ -29,6 +29,9 @@ class EventLog : public Events {
   void peer_unreachable(const NodeId& id, boost::system::error_code) override {
     note("unreachable " + id.name);
   }
+  void peer_relayed(const NodeId& id, const std::string& via) override {
+    note("relayed " + id.name + (via.empty() ? " no longer" : " by " + via));
+  }
   void peer_reachable(const NodeId& id) override { note("reachable " + id.name); }
   void peer_gone(const NodeId& id, boost::system::error_code why, std::uint64_t records) override {
     note("gone " + id.name + ": " + why.message() + ", " + std::to_string(records));

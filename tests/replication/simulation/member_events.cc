@@ -61,7 +61,8 @@ void Member::link_refused(const std::string& who, boost::system::error_code why)
   world_.trace(name_, " and ", who, ": refused, ", why.message());
   // No simulated node breaks the protocol, and no network changes bytes.
   if (why == make_error_code(Errc::bad_frame) || why == make_error_code(Errc::sequence_gap) ||
-      why == make_error_code(Errc::bad_proof)) {
+      why == make_error_code(Errc::bad_proof) || why == make_error_code(Errc::over_window) ||
+      why == make_error_code(Errc::unknown_tunnel)) {
     broken("takes ", who, " for a breaker of the protocol: ", why.message());
   }
 }
