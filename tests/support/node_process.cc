@@ -157,6 +157,10 @@ void NodeProcess::start() {
   std::vector<char*> arguments;
   for (std::string& word : command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
+  std::vector<char*> environment;
+  for (std::string& variable : options_.environment) environment.push_back(variable.data());
+  for (char** at = environ; *at != nullptr; ++at) environment.push_back(*at);
+  environment.push_back(nullptr);
   const Descriptor log(
       ::open((folder_ / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   const std::string folder = folder_.string();
@@ -170,7 +174,7 @@ void NodeProcess::start() {
   if (chdir(folder.c_str()) != 0) _exit(127);
   dup2(log.get(), STDOUT_FILENO);
   dup2(log.get(), STDERR_FILENO);
-  execv(arguments[0], arguments.data());
+  execve(arguments[0], arguments.data(), environment.data());
   _exit(127);
 }
 

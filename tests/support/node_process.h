@@ -21,10 +21,11 @@ struct NodeProcessOptions {
   std::string name = "n1";
   std::string cluster = "default";
   std::string secret = "a secret of the tests";
-  const MariaDb* database = nullptr;  ///< Outlives the node. Null: SQLite, and no peers.
-  std::string schema;                 ///< The database's name; empty: its default one.
-  std::string toml;                   ///< Further sections of its file.
-  std::vector<std::string> flags;     ///< Further ones, such as "--drain-notice=100ms".
+  const MariaDb* database = nullptr;     ///< Outlives the node. Null: SQLite, and no peers.
+  std::string schema;                    ///< The database's name; empty: its default one.
+  std::string toml;                      ///< Further sections of its file.
+  std::vector<std::string> flags;        ///< Further ones, such as "--drain-notice=100ms".
+  std::vector<std::string> environment;  ///< `NAME=value`, besides the test's own.
 };
 
 /// An answer over HTTP; `code` 0 means that there was none.
