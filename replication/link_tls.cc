@@ -47,9 +47,9 @@ LinkTls::Made LinkTls::load(const LinkTlsOptions& options) {
     return "cannot read the certificate " + options.certificate + ": " + openssl_reason();
   }
   if (SSL_CTX_use_PrivateKey_file(context, options.key.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return "cannot use the key " + options.key + ": " + openssl_reason();
-  }
-  if (SSL_CTX_check_private_key(context) != 1) {
+    const bool is_of_another = ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH;
+    const std::string reason = openssl_reason();
+    if (!is_of_another) return "cannot read the key " + options.key + ": " + reason;
     return "the key " + options.key + " does not belong to the certificate " + options.certificate;
   }
   if (SSL_CTX_load_verify_file(context, options.ca.c_str()) != 1) {
