@@ -91,6 +91,12 @@ inline constexpr Histogram route_duration{
 inline constexpr Gauge peers{"meerkat_peers", "Peers in each state.", "state"};
 inline constexpr Gauge peer_round_trip{"meerkat_peer_round_trip_seconds",
                                        "Last round trip on a link.", "peer"};
+inline constexpr Gauge peer_relayed{
+    "meerkat_peer_relayed", "1 where the link to a peer goes through another node.", "peer"};
+inline constexpr Counter peer_relayed_bytes{
+    "meerkat_peer_relayed_bytes_total", "Bytes sent to a peer that were another node's.", "peer"};
+inline constexpr Gauge relay_tunnels{"meerkat_relay_tunnels",
+                                     "Links of two other nodes that go through this one."};
 inline constexpr Gauge table_records{"meerkat_table_records", "Records of all owners.", "table"};
 inline constexpr Gauge peer_backlog{"meerkat_peer_backlog_records",
                                     "Own writes that a peer has not acked.", "peer"};

@@ -193,6 +193,13 @@ void Cluster::peer_reachable(const replication::NodeId& peer) {
   events_.add(peer.name + " is reachable again");
 }
 
+void Cluster::peer_relayed(const replication::NodeId& peer, const std::string& via) {
+  log::event(via.empty() ? log::Level::info : log::Level::warning, "peers", "relayed",
+             {{"peer", peer.name}, {"via", via}});
+  events_.add(peer.name +
+              (via.empty() ? " is linked directly again" : " is linked through " + via));
+}
+
 void Cluster::peer_gone(const replication::NodeId& peer, boost::system::error_code why,
                         std::uint64_t records) {
   log::event(log::Level::info, "peers", "gone",

@@ -95,6 +95,7 @@ class Cluster : private replication::Events, private discovery::Events {
   void joined(const replication::NodeId& peer, const replication::JoinStats& stats) override;
   void peer_unreachable(const replication::NodeId& peer, boost::system::error_code why) override;
   void peer_reachable(const replication::NodeId& peer) override;
+  void peer_relayed(const replication::NodeId& peer, const std::string& via) override;
   void peer_gone(const replication::NodeId& peer, boost::system::error_code why,
                  std::uint64_t records) override;
   void link_refused(const std::string& who, boost::system::error_code why) override;

@@ -104,6 +104,25 @@ void ServerNode::observe_peers() {
     }
     return samples;
   });
+  metrics_.observe(metric::peer_relayed, [this] {
+    Samples samples;
+    for (const auto& peer : cluster_.peers()) {
+      samples.push_back({{peer.id.name}, peer.via.empty() ? 0.0 : 1.0});
+    }
+    return samples;
+  });
+  metrics_.observe(metric::peer_relayed_bytes, [this] {
+    Samples samples;
+    for (const auto& peer : cluster_.peers()) {
+      samples.push_back({{peer.id.name}, static_cast<double>(peer.relayed_bytes)});
+    }
+    return samples;
+  });
+  metrics_.observe(metric::relay_tunnels, [this] {
+    std::uint64_t ends = 0;
+    for (const auto& peer : cluster_.peers()) ends += peer.tunnels;
+    return static_cast<double>(ends / 2);
+  });
   metrics_.observe(metric::peer_backlog, [this] {
     Samples samples;
     for (const auto& peer : cluster_.peers()) {
