@@ -111,17 +111,17 @@ class MysqlBackend::Session {
  public:
   Session(const MysqlAddress& address, std::string cluster, Clock::time_point until)
       : cluster_(std::move(cluster)), until_(until), connection_(open_mysql(address)) {
-    check_time();
-    std::unique_ptr<sql::Statement> statement(connection_->createStatement());
-    statement->execute(create_table);
-    select_ = prepare(select_nodes);
-    holder_ = prepare(select_holder);
-    free_number_ = prepare(select_free_number);
-    renew_ = prepare(renew_row);
-    take_over_ = prepare(take_row_over);
-    insert_ = prepare(insert_row);
-    recycle_ = prepare(recycle_rows);
-    delete_ = prepare(delete_row);
+    try {
+      prepare_all();
+    } catch (const sql::SQLException& error) {
+      constexpr int no_such_table = 1146;
+      if (error.getErrorCode() != no_such_table) throw;
+      // Only then, so that a user who may not make tables can use one that is there.
+      check_time();
+      std::unique_ptr<sql::Statement> statement(connection_->createStatement());
+      statement->execute(create_table);
+      prepare_all();
+    }
   }
 
   // No statement is begun after `until`.
@@ -234,6 +234,17 @@ class MysqlBackend::Session {
   }
 
  private:
+  void prepare_all() {
+    select_ = prepare(select_nodes);
+    holder_ = prepare(select_holder);
+    free_number_ = prepare(select_free_number);
+    renew_ = prepare(renew_row);
+    take_over_ = prepare(take_row_over);
+    insert_ = prepare(insert_row);
+    recycle_ = prepare(recycle_rows);
+    delete_ = prepare(delete_row);
+  }
+
   std::unique_ptr<sql::PreparedStatement> prepare(const char* text) {
     check_time();
     return std::unique_ptr<sql::PreparedStatement>(connection_->prepareStatement(text));

@@ -108,8 +108,8 @@ class Discovery::Worker {
       last_turn = Clock::now();
       turn();
     }
-    // Also after a failed renewal: it may have been written before the answer was lost.
-    if (claimed_) (void)backend_->leave(self_row());
+    // A registry that is away would only hold the node up: the lease ends by itself.
+    if (claimed_ && !failed_since_) (void)backend_->leave(self_row());
     backend_.reset();  // Here, on the thread that used it.
   }
 

@@ -110,8 +110,8 @@ class Discovery {
   /// Reads at once instead of at the next turn: for a link that was lost, or an unknown caller.
   void nudge();
 
-  /// Takes this node off the list, if the registry can be reached within the back end's timeout,
-  /// and ends the thread. Calls made later do nothing.
+  /// Takes this node off the list, unless the registry was away when last asked, and ends the
+  /// thread. Blocks for the back end's timeout at most. Calls made later do nothing.
   void stop();
 
   /// This node's row as last written; absent until first registered and while the name is taken.

@@ -295,6 +295,18 @@ TEST_F(MysqlBackendTest, BearsWhateverAnotherWriterPutsIntoTheTable) {
   EXPECT_TRUE(third->renew(row("a", 9), long_lease).has_value()) << third->last_failure();
 }
 
+TEST_F(MysqlBackendTest, NeedsNoRightToMakeATableThatIsThere) {
+  sql("CREATE USER modest@'127.0.0.1' IDENTIFIED BY 'tests only'");
+  sql("GRANT SELECT, INSERT, UPDATE, DELETE ON " + database_ + ".* TO modest@'127.0.0.1'");
+  MysqlAddress modest = address();
+  modest.user = "modest";
+  modest.password = "tests only";
+  MysqlBackend node(modest, "default");
+  EXPECT_EQ(node.renew(row("n1"), long_lease).error(), Errc::access_denied);
+  ASSERT_TRUE(backend()->renew(row("n2", 1, 5291), long_lease).has_value());
+  EXPECT_TRUE(node.renew(row("n1"), long_lease).has_value()) << node.last_failure();
+}
+
 TEST_F(MysqlBackendTest, SaysThatATableOfItsNameIsAnothers) {
   sql("CREATE TABLE discovery_nodes (id INT PRIMARY KEY)");
   auto node = backend();
@@ -400,7 +412,7 @@ TEST_F(MysqlBackendTest, HoldsNobodyUpWhoAsksDiscoveryWhileTheDatabaseIsSilent) 
   EXPECT_LT(longest, 500ms);
   const auto begun = Clock::now();
   discovery.stop();  // It would leave in order, but not at any price.
-  EXPECT_LT(Clock::now() - begun, 8s);
+  EXPECT_LT(Clock::now() - begun, 4s);
 }
 
 // design.md §6, with a real server that stops, dies and stalls.
