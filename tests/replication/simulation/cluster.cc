@@ -1,5 +1,6 @@
 #include "tests/replication/simulation/cluster.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace replication::simulation {
@@ -42,7 +43,7 @@ Member& Cluster::start(std::size_t index, bool same_port) {
   Machine& machine = machines_[index];
   if (machine.port == 0 || !same_port) ++machine.port;
   NodeOptions options = machine.options;
-  options.incarnation = ++machine.incarnation;
+  options.incarnation = ++incarnations_;
   options.listen_port = machine.port;
   machine.powered = true;
   truth.members.push_back(
@@ -50,6 +51,19 @@ Member& Cluster::start(std::size_t index, bool same_port) {
   machine.member = truth.members.back().get();
   machine.member->start();
   return *machine.member;
+}
+
+Member& Cluster::replace(std::size_t machine, std::size_t elsewhere) {
+  world.trace(Network::name(elsewhere), " takes over the name ", machines_[machine].options.name);
+  std::swap(machines_[machine].options.name, machines_[elsewhere].options.name);
+  return start(elsewhere);
+}
+
+bool Cluster::replaced(const Member& member) const {
+  return std::any_of(machines_.begin(), machines_.end(), [&](const Machine& machine) {
+    return machine.member != nullptr && machine.member->id().name == member.id().name &&
+           machine.member->id().incarnation > member.id().incarnation;
+  });
 }
 
 void Cluster::crash(std::size_t machine) {
@@ -91,7 +105,11 @@ void Cluster::heal() {
       flow(from, to);
       network.path(from, to).refuses = false;
     }
-    if (Member* member = machines_[from].member; member != nullptr && member->paused()) {
+    Member* member = at(from);
+    if (member == nullptr) continue;
+    if (replaced(*member)) {
+      crash(from);
+    } else if (member->paused()) {
       member->resume();
     }
   }
@@ -100,7 +118,7 @@ void Cluster::heal() {
 void Cluster::publish(std::chrono::microseconds late) {
   std::vector<PeerAddress> listed;
   for (const auto& machine : machines_) {
-    if (machine.member != nullptr && !machine.member->leaving()) {
+    if (machine.member != nullptr && !machine.member->leaving() && !replaced(*machine.member)) {
       listed.push_back(machine.member->address());
     }
   }

@@ -39,12 +39,13 @@ class Cluster {
   /// The options of the next life there; name, incarnation and port are filled in.
   NodeOptions& options(std::size_t machine) { return machines_[machine].options; }
   std::chrono::microseconds& pace(std::size_t machine) { return machines_[machine].pace; }
-  void set_name(std::size_t machine, std::string name) {
-    machines_[machine].options.name = std::move(name);
-  }
 
   /// A new life; with the same address as the last one if `same_port`.
   Member& start(std::size_t machine, bool same_port = true);
+
+  /// Another process with the name of the one on `machine`, on the empty machine `elsewhere`: the
+  /// old one was given up, but still lives.
+  Member& replace(std::size_t machine, std::size_t elsewhere);
 
   /// The process dies; the kernel closes its connections.
   void crash(std::size_t machine);
@@ -52,7 +53,8 @@ class Cluster {
   /// The machine dies: nothing tells the others. start() brings it back.
   void power_off(std::size_t machine);
 
-  /// Faults of the network. heal() ends them all, but for machines without power.
+  /// Faults of the network. heal() ends them all, but for machines without power; so do processes
+  /// that were replaced.
   void stall(std::size_t from, std::size_t to);
   void flow(std::size_t from, std::size_t to);
   void cut(std::size_t one, std::size_t other);
@@ -76,16 +78,17 @@ class Cluster {
     Member* member = nullptr;
     NodeOptions options;
     std::chrono::microseconds pace{20};
-    std::uint64_t incarnation = 0;
     std::uint16_t port = 0;
     bool powered = true;
   };
 
+  bool replaced(const Member& member) const;
   void bury();
   std::string not_settled();
 
   const std::vector<Table> tables_;
   std::vector<Machine> machines_;
+  std::uint64_t incarnations_ = 0;
 };
 
 }  // namespace replication::simulation

@@ -46,6 +46,9 @@ class Member : private Events {
 
   Member(Truth& truth, Network& network, std::size_t machine, NodeOptions options,
          std::chrono::microseconds pace, const std::vector<Table>& tables);
+
+  /// From here on it also acts from within its handlers: one in so many times.
+  void react(std::uint64_t one_in) { react_one_in_ = one_in; }
   ~Member() override;
 
   // What the application does.
@@ -117,6 +120,7 @@ class Member : private Events {
   void replicated(std::size_t table, Position position, boost::system::error_code error,
                   World::Time deadline);
   void note_applied();
+  bool reacts() { return react_one_in_ != 0 && !leaving_ && world_.random.one_in(react_one_in_); }
   void check_replica(std::size_t table, const Member& owner);
   void check_bounds();
   std::string not_settled_with(Member& other);
@@ -146,6 +150,7 @@ class Member : private Events {
   std::map<const Member*, std::uint64_t> last_returned_;
   std::size_t waits_ = 0;
   bool leaving_ = false;
+  std::uint64_t react_one_in_ = 0;
   std::uint16_t port_ = 0;
   std::unique_ptr<Node> node_;
   std::vector<std::unique_ptr<Texts>> texts_;

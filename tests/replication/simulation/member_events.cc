@@ -18,6 +18,7 @@ void Member::peer_connected(const NodeId& id) {
     sight.counted = false;
   }
   sight.gone = sight.ready = sight.unreachable = sight.lagging = sight.caught_up_last = false;
+  if (reacts()) send(*other, 10);
 }
 
 void Member::joined(const NodeId& id, const JoinStats& stats) {
@@ -55,6 +56,7 @@ void Member::peer_gone(const NodeId& id, boost::system::error_code why, std::uin
   sight = {};
   sight.applied = std::move(applied);
   sight.gone = true;
+  if (reacts()) put(0, {"gone", id.name}, 3, 10);
 }
 
 void Member::link_refused(const std::string& who, boost::system::error_code why) {
@@ -124,6 +126,7 @@ void Member::lost(std::size_t table, const Key& key, const Value& ours, NodeRef 
     broken("lost #", ours.serial, " to #", theirs.serial, ", which it beats");
   }
   if (sights_[other].gone) broken("lost #", ours.serial, " to ", other->name(), ", which is gone");
+  if (reacts()) put(table, key, theirs.stamp + world_.random.below(2), 10);
 }
 
 void Member::delivered(NodeRef from, std::string_view payload) {
@@ -139,6 +142,7 @@ void Member::delivered(NodeRef from, std::string_view payload) {
   std::uint64_t& last = last_delivered_[message.from];
   if (serial <= last) broken("got message #", serial, " after #", last);
   last = serial;
+  if (reacts()) send(*of(from), 10);
 }
 
 void Member::returned(NodeRef to, std::string_view payload) {
@@ -155,6 +159,9 @@ void Member::returned(NodeRef to, std::string_view payload) {
   std::uint64_t& last = last_returned_[message.to];
   if (serial <= last) broken("got message #", serial, " back after #", last);
   last = serial;
+  if (!reacts()) return;
+  Member& other = *truth_.members[world_.random.below(truth_.members.size())];
+  if (&other != this) send(other, 10);
 }
 
 }  // namespace replication::simulation

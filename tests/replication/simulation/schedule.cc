@@ -23,7 +23,7 @@ class Schedule {
       if (random_.one_in(2)) cluster_.run(random_.between(0us, Duration(300ms)));
       start(machine);
     }
-    const auto end = cluster_.world.now() + random_.between(Duration(1s), Duration(6s));
+    const auto end = cluster_.world.now() + random_.between(Duration(1s), Duration(8s));
     while (cluster_.world.now() < end && !cluster_.world.failed()) {
       act();
       if (random_.one_in(3)) cluster_.check();
@@ -62,6 +62,8 @@ class Schedule {
     tables_ = cluster_.tables();
     fat_ = random_.one_in(3);
     faults_in_ = one_of<std::uint64_t>({4, 8, 20});
+    deaths_in_ = one_of<std::uint64_t>({1, 4, 50});
+    react_in_ = one_of<std::uint64_t>({0, 4});
     pause_max_ = one_of<Duration>({5ms, 20ms, 60ms});
     groups_ = random_.between<std::size_t>(1, 8);
     std::vector<std::string> names;
@@ -127,7 +129,7 @@ class Schedule {
     const std::size_t other = random_.below(cluster_.machines());
     const Duration until = random_.between(Duration(1ms), one_of<Duration>({50ms, 800ms, 5s}));
     Member* member = cluster_.at(machine);
-    switch (random_.below(11)) {
+    switch (random_.below(13)) {
       case 0:
         cluster_.world.trace("connections of ", Network::name(machine), " and ",
                              Network::name(other), " are reset");
@@ -155,7 +157,7 @@ class Schedule {
       case 6:
         if (member == nullptr) {
           start(machine);
-        } else {
+        } else if (random_.one_in(deaths_in_)) {
           cluster_.crash(machine);
           restart_later(machine, until);
         }
@@ -163,13 +165,13 @@ class Schedule {
       case 7:
         if (member == nullptr) {
           start(machine);
-        } else if (random_.one_in(2)) {
+        } else if (random_.one_in(deaths_in_)) {
           cluster_.power_off(machine);
           restart_later(machine, until);
         }
         return;
       case 8:
-        if (member == nullptr || !member->serving()) return;
+        if (member == nullptr || !member->serving() || !random_.one_in(deaths_in_)) return;
         member->leave(std::chrono::milliseconds(random_.below(1000)));
         cluster_.publish(300ms);
         restart_later(machine, until);
@@ -183,6 +185,14 @@ class Schedule {
         return;
       case 10:
         cluster_.publish(300ms);
+        return;
+      case 11:
+        if (member == nullptr || cluster_.at(other) != nullptr) return;
+        if (random_.one_in(2)) member->pause();
+        prepare(cluster_.replace(machine, other), other);
+        later(until, [=, this] {
+          if (cluster_.at(machine) == member) cluster_.crash(machine);
+        });
         return;
       default:
         return;
@@ -200,8 +210,10 @@ class Schedule {
     }
   }
 
-  void start(std::size_t machine) {
-    Member& member = cluster_.start(machine, !random_.one_in(4));
+  void start(std::size_t machine) { prepare(cluster_.start(machine, !random_.one_in(4)), machine); }
+
+  void prepare(Member& member, std::size_t machine) {
+    member.react(react_in_);
     for (std::size_t other = 0; other < cluster_.machines(); ++other) {
       if (other != machine) cluster_.mend(machine, other);
     }
@@ -240,6 +252,8 @@ class Schedule {
   std::size_t tables_ = 1;
   bool fat_ = false;  // Records and messages large enough to overflow rings and queues.
   std::uint64_t faults_in_ = 8;
+  std::uint64_t deaths_in_ = 1;  // Of so many that might end a life.
+  std::uint64_t react_in_ = 0;
   Duration pause_max_{};
   std::size_t groups_ = 1;
   bool ending_ = false;
