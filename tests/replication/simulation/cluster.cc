@@ -60,9 +60,10 @@ Member& Cluster::replace(std::size_t machine, std::size_t elsewhere) {
 }
 
 bool Cluster::replaced(const Member& member) const {
-  return std::any_of(machines_.begin(), machines_.end(), [&](const Machine& machine) {
-    return machine.member != nullptr && machine.member->id().name == member.id().name &&
-           machine.member->id().incarnation > member.id().incarnation;
+  // Even when its successor has died: whoever met that one will not have this one any more.
+  return std::any_of(truth.members.begin(), truth.members.end(), [&](const auto& other) {
+    return other->id().name == member.id().name &&
+           other->id().incarnation > member.id().incarnation;
   });
 }
 
@@ -103,7 +104,9 @@ void Cluster::heal() {
   for (std::size_t from = 0; from < machines(); ++from) {
     for (std::size_t to = 0; to < machines(); ++to) {
       flow(from, to);
-      network.path(from, to).refuses = false;
+      // Quick as well, so that what is queued arrives in the time that settle() has.
+      Path& path = network.path(from, to);
+      path = {.stalled = path.stalled};
     }
     Member* member = at(from);
     if (member == nullptr) continue;

@@ -19,11 +19,11 @@
 namespace replication::simulation {
 namespace {
 
-// Some 20 ms each. Sanitizers make them several times slower.
+// Some 30 ms each. Sanitizers make them several times slower.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint64_t schedules_by_default = 480;
 #else
-constexpr std::uint64_t schedules_by_default = 3200;
+constexpr std::uint64_t schedules_by_default = 2400;
 #endif
 constexpr std::uint64_t batches = 32;
 std::uint64_t schedules_a_batch = schedules_by_default / batches;
