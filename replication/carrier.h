@@ -102,6 +102,9 @@ class Carrier {
   /// The link is lost, and its tunnels with it: their ends are told `no_route`.
   void end();
 
+  /// Of all kinds, with those that are closed but have not sent all yet.
+  std::size_t tunnels() const { return tunnels_.size(); }
+
   bool idle() const { return queued_bytes_ == 0; }
   std::size_t queued_bytes() const { return queued_bytes_; }
 

@@ -11,7 +11,7 @@
 namespace replication {
 
 /// What a frame says. Numbers never change; those not listed here are skipped once a link is
-/// proven. 32 to 63 are about tunnels (docs/protocol.md §7).
+/// proven. 32 to 63 are about tunnels (docs/protocol.md §9).
 enum class FrameKind : std::uint8_t {
   hello = 1,
   proof = 2,

@@ -26,7 +26,7 @@ constexpr std::size_t reach_max = 1024;
 /// The lives that a node has direct links with, ordered by name.
 using Reach = std::vector<NodeId>;
 
-/// The bodies of the frames that tunnels are made of (docs/protocol.md §7). What decodes to nothing
+/// The bodies of the frames that tunnels are made of (docs/protocol.md §9). What decodes to nothing
 /// is malformed.
 std::string encode_reach(const Reach& reach);
 std::optional<Reach> decode_reach(std::string_view body);
