@@ -60,12 +60,30 @@ LinkTls::Made LinkTls::load(const LinkTlsOptions& options) {
 
 ssl_st* LinkTls::new_ssl() const { return SSL_new(context_.get()); }
 
-bool LinkTls::is_for(x509_st* certificate, std::string_view node_name) const {
+std::string LinkTls::own_fault(std::string_view node_name) const {
+  X509* own = SSL_CTX_get0_certificate(context_.get());
+  if (X509_cmp_current_time(X509_get0_notAfter(own)) <= 0) {
+    return "the certificate " + options_.certificate + " has expired";
+  }
+  if (X509_cmp_current_time(X509_get0_notBefore(own)) > 0) {
+    return "the certificate " + options_.certificate + " is not valid yet";
+  }
+  if (is_for(own, node_name)) return {};
+  return "the certificate " + options_.certificate + " is not for \"" + expected_name(node_name) +
+         "\"";
+}
+
+std::string LinkTls::expected_name(std::string_view node_name) const {
   std::string name = options_.peer_name;
   for (std::size_t at = 0; (at = name.find(node_place, at)) != std::string::npos;) {
     name.replace(at, node_place.size(), node_name);
     at += node_name.size();
   }
+  return name;
+}
+
+bool LinkTls::is_for(x509_st* certificate, std::string_view node_name) const {
+  const std::string name = expected_name(node_name);
   // To OpenSSL a name that begins with a dot means all below it.
   if (name.empty() || name.front() == '.') return false;
   constexpr unsigned flags =

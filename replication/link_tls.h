@@ -46,6 +46,10 @@ class LinkTls {
 
   TlsMode mode() const { return options_.mode; }
 
+  /// Why no peer would take this node's own certificate: it is not for `node_name`, or not valid
+  /// now. One sentence for a person; empty if nothing speaks against it.
+  std::string own_fault(std::string_view node_name) const;
+
   /// A new SSL object, for either side; null when memory is short.
   ssl_st* new_ssl() const;
 
@@ -56,6 +60,8 @@ class LinkTls {
   struct ContextFree {
     void operator()(ssl_ctx_st* context) const;
   };
+
+  std::string expected_name(std::string_view node_name) const;
 
   explicit LinkTls(LinkTlsOptions options) : options_(std::move(options)) {}
 

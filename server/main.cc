@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "server/config/load.h"
+#include "server/config/peer_tls.h"
 #include "server/config/secret.h"
 #include "server/log/log.h"
 #include "server/node/server_node.h"
@@ -59,6 +60,7 @@ StorageOptions storage_options(const LoadedConfig& loaded, const Secret& passwor
     database.user = mysql->user;
     database.password = password.reveal();
     database.database = mysql->database;
+    if (mysql->tls) database.tls_ca = mysql->tls_ca;
     database.connections = mysql->connections;
     database.connect_timeout = database.query_timeout = mysql->timeout;
     options.mysql = database;
@@ -111,6 +113,13 @@ int serve(const LoadedConfig& loaded) {
                  : TlsContext::load(config.tls.certificate, config.tls.key);
   if (!tls) return complain("[tls] " + tls.error(), Exit(exit_bad_config));
 
+  std::shared_ptr<const replication::LinkTls> peer_tls;
+  if (config.peers.tls != PeerTls::off) {
+    auto loaded_tls = replication::LinkTls::load(link_tls_options(config.peers));
+    if (!loaded_tls) return complain("[peers] " + loaded_tls.error(), Exit(exit_bad_config));
+    peer_tls = *std::move(loaded_tls);
+  }
+
   StorageReport storage_events;
   const auto patience = config.mysql ? config.mysql->start_wait : std::chrono::milliseconds(0);
   auto users =
@@ -122,9 +131,10 @@ int serve(const LoadedConfig& loaded) {
   }
 
   asio::io_context control(1);
-  ServerNode node(control, config,
-                  {std::string(version), *peer_secret, mysql_password->reveal(), token, *tls},
-                  *std::move(users));
+  ServerNode node(
+      control, config,
+      {std::string(version), *peer_secret, mysql_password->reveal(), token, *tls, peer_tls},
+      *std::move(users));
   if (config.mysql) storage_events.count_into(node.metrics());
   asio::signal_set signals(control, SIGTERM, SIGINT, SIGHUP);
   std::function<void()> wait_for_signal = [&] {

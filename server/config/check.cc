@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
@@ -8,6 +6,7 @@
 #include <variant>
 
 #include "discovery/dns_name.h"
+#include "server/config/checker.h"
 #include "server/config/secret.h"
 #include "server/config/sources.h"
 
@@ -15,38 +14,6 @@ namespace server {
 namespace {
 
 const std::string mysql_url_form = "mysql://user@host:3306/database";
-
-/// Collects what is wrong, at the place where the value of one option was written.
-class Checker {
- public:
-  Checker(const GivenValues& given, ConfigFaults& faults) : given_(given), faults_(faults) {}
-
-  /// A fault that the message alone explains takes one line; with a fix the file's line is shown.
-  void fault(const std::string& name, std::string message, std::string fix = "") {
-    ConfigFault fault;
-    if (const auto at = given_.find(name); at != given_.end()) fault = at->second.place;
-    fault.message = std::move(message);
-    fault.fix = std::move(fix);
-    if (fault.fix.empty()) fault.excerpt.clear();
-    faults_.push_back(std::move(fault));
-  }
-
-  bool is_given(const std::string& name) const { return given_.contains(name); }
-
-  /// Whether somebody wrote a text that is not empty, be it right or wrong.
-  bool has_text(const std::string& name) const {
-    const auto at = given_.find(name);
-    if (at == given_.end()) return false;
-    const auto* text = std::get_if<std::string>(&at->second.value);
-    return text == nullptr || !text->empty();
-  }
-
-  std::string referred(const std::string& name) const { return server::referred(given_, name); }
-
- private:
-  const GivenValues& given_;
-  ConfigFaults& faults_;
-};
 
 void check_durations(const Draft& draft, Checker& checker) {
   const Config& config = draft.config;
@@ -64,30 +31,6 @@ void check_durations(const Draft& draft, Checker& checker) {
             " is shorter than silence_max " + to_text(config.peers.silence_max) + " (" +
             checker.referred("peers.silence_max") +
             "): records would go before their node counts as unreachable");
-  }
-}
-
-void check_tls(const TlsConfig& tls, Checker& checker) {
-  if (tls.certificate.empty() != tls.key.empty()) {
-    const bool has_key = !tls.key.empty();
-    checker.fault(
-        has_key ? "tls.key" : "tls.certificate",
-        std::string("[tls] ") + (has_key ? "key without certificate" : "certificate without key"),
-        "give both, or none for a certificate that the node makes itself");
-    return;
-  }
-  for (const auto& [name, path] : {std::pair{"certificate", tls.certificate}, {"key", tls.key}}) {
-    if (path.empty() || access(path.c_str(), R_OK) == 0) continue;
-    checker.fault(std::string("tls.") + name,
-                  std::string("[tls] ") + name + ": cannot read " + path,
-                  "an existing PEM file that this user may read");
-  }
-  std::error_code error;
-  const auto mode = std::filesystem::status(tls.key, error).permissions();
-  const bool is_open = (mode & std::filesystem::perms::others_read) != std::filesystem::perms::none;
-  if (!tls.key.empty() && !error && is_open) {
-    checker.fault("tls.key", "[tls] key: " + tls.key + " can be read by everybody",
-                  "chmod 600 " + tls.key);
   }
 }
 
@@ -237,7 +180,7 @@ void check_together(const Draft& draft, const GivenValues& given, ConfigFaults& 
   Checker checker(given, faults);
   check_durations(draft, checker);
   check_listeners(draft.config.listen, checker);
-  check_tls(draft.config.tls, checker);
+  check_tls(draft, checker);
   check_secret("peers.secret_file", "[peers] secret_file", draft.config.peers.secret_file, checker);
   check_secret("mysql.password_file", "[mysql] password_file", draft.mysql.password_file, checker);
   check_discovery(draft, checker, warnings);

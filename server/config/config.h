@@ -56,6 +56,8 @@ struct ListenConfig {
   std::optional<Endpoint> admin = Endpoint{"127.0.0.1", 5298};  ///< loopback only
 };
 
+enum class PeerTls { off, optional, required };
+
 struct PeersConfig {
   /// Holds the secret that all nodes of the cluster share. Empty: this node refuses to have peers.
   std::string secret_file;
@@ -65,6 +67,15 @@ struct PeersConfig {
 
   /// An unreachable peer's records are forgotten after this; a process that is gone is at once.
   std::chrono::milliseconds forget_after{30'000};
+
+  /// TLS on the links to the other nodes; `optional` takes peers without it too, for the time in
+  /// which a running cluster is moved from one to the other. The files are PEM, wanted unless it
+  /// is off, and read again on SIGHUP.
+  PeerTls tls = PeerTls::off;
+  std::string certificate;  ///< This node's, with its chain.
+  std::string key;
+  std::string ca;                    ///< The authorities that vouch for nodes.
+  std::string peer_name = "{node}";  ///< The DNS name in the certificate of the peer `{node}`.
 };
 
 struct MysqlConfig {
@@ -77,6 +88,9 @@ struct MysqlConfig {
   std::string database;
 
   std::string password_file;  ///< Empty: the user needs no password.
+
+  bool tls = false;    ///< The server must speak TLS, and show a certificate for `host`.
+  std::string tls_ca;  ///< A PEM file: the authorities that vouch for it.
 
   /// How long this node stays listed without a renewal. Three renewals may fail.
   std::chrono::milliseconds lease{15'000};

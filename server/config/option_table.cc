@@ -96,6 +96,8 @@ constexpr Names<LogLevel, 5> log_levels = {{{"trace", LogLevel::trace},
                                             {"info", LogLevel::info},
                                             {"warning", LogLevel::warning},
                                             {"error", LogLevel::error}}};
+constexpr Names<PeerTls, 3> peer_tls_modes = {
+    {{"off", PeerTls::off}, {"optional", PeerTls::optional}, {"required", PeerTls::required}}};
 constexpr Names<DiscoveryBackend, 3> backends = {{{"mysql", DiscoveryBackend::mysql},
                                                   {"file", DiscoveryBackend::file},
                                                   {"dns", DiscoveryBackend::dns}}};
@@ -141,10 +143,22 @@ std::vector<Option> make_table() {
                "a peer silent for so long counts as unreachable"),
       duration("peers", "forget_after", FIELD(config.peers.forget_after),
                "after that its records are forgotten"),
+      choice("peers", "tls", FIELD(config.peers.tls), peer_tls_modes,
+             "off, optional or required; optional also takes peers without it"),
+      path("peers", "certificate", FIELD(config.peers.certificate),
+           "PEM with the whole chain, which this node shows to its peers"),
+      path("peers", "key", FIELD(config.peers.key), "PEM, readable by this user only"),
+      path("peers", "ca", FIELD(config.peers.ca), "PEM: the authorities that vouch for peers"),
+      text("peers", "peer_name", FIELD(config.peers.peer_name),
+           "the DNS name in a peer's certificate; {node} is the peer's name"),
 
       text("mysql", "url", FIELD(mysql.url),
            "mysql://user@host:port/database; without it users are in the embedded store"),
       path("mysql", "password_file", FIELD(mysql.password_file), "the password, in a file"),
+      boolean("mysql", "tls", FIELD(mysql.tls),
+              "connect by TLS alone, to a server whose certificate is for its host"),
+      path("mysql", "tls_ca", FIELD(mysql.tls_ca),
+           "PEM: the authorities that vouch for the server"),
       duration("mysql", "lease", FIELD(mysql.lease),
                "how long the node stays listed without a renewal; three may fail"),
       count("mysql", "connections", FIELD(mysql.connections), 1, 256,

@@ -32,6 +32,8 @@ std::span<const Definition* const> all() {
                                                       &route_duration,
                                                       &peers,
                                                       &peer_round_trip,
+                                                      &peer_tls,
+                                                      &links_refused,
                                                       &peer_relayed,
                                                       &peer_relayed_bytes,
                                                       &relay_tunnels,

@@ -97,6 +97,11 @@ inline constexpr Counter peer_relayed_bytes{
     "meerkat_peer_relayed_bytes_total", "Bytes sent to a peer that were another node's.", "peer"};
 inline constexpr Gauge relay_tunnels{"meerkat_relay_tunnels",
                                      "Links of two other nodes that go through this one."};
+inline constexpr Gauge peer_tls{"meerkat_peer_tls",
+                                "1 while the link with a peer is TLS, 0 if not.", "peer"};
+inline constexpr Counter links_refused{
+    "meerkat_links_refused_total",
+    "Connections between nodes that were turned away, by either side.", "reason"};
 inline constexpr Gauge table_records{"meerkat_table_records", "Records of all owners.", "table"};
 inline constexpr Gauge peer_backlog{"meerkat_peer_backlog_records",
                                     "Own writes that a peer has not acked.", "peer"};

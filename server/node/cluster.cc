@@ -11,6 +11,7 @@
 #include <boost/json/serialize.hpp>
 #include <utility>
 
+#include "server/config/peer_tls.h"
 #include "server/log/log.h"
 #include "server/node/counted_registry.h"
 #include "server/node/registry_backend.h"
@@ -59,6 +60,7 @@ replication::NodeOptions node_options(const Config& config, const Cluster::Optio
     return result;
   }
   result.secret = options.secret.reveal();
+  result.tls = options.tls;
   result.listen_host = config.listen.peers->host;
   result.listen_port = config.listen.peers->port;
   return result;
@@ -131,6 +133,18 @@ void Cluster::use_peers(const std::vector<discovery::NodeRow>& rows) {
 
 void Cluster::set_state(discovery::NodeState state) {
   if (discovery_) discovery_->set_state(state);
+}
+
+void Cluster::reload_tls() {
+  if (config_.peers.tls == PeerTls::off) return;
+  const auto loaded = replication::LinkTls::load(link_tls_options(config_.peers));
+  const std::string fault = loaded ? (*loaded)->own_fault(config_.node.name) : loaded.error();
+  if (!fault.empty()) {
+    log::event(log::Level::error, "peers", "tls_reload_failed", {{"reason", fault}});
+    return;
+  }
+  node_.use_tls(*loaded);
+  log::event(log::Level::info, "peers", "tls_reloaded");
 }
 
 void Cluster::stop() {
@@ -206,6 +220,10 @@ void Cluster::peer_gone(const replication::NodeId& peer, boost::system::error_co
              {{"peer", peer.name}, {"reason", why.message()}, {"records", records}});
   events_.add(peer.name + " left: " + why.message());
   if (discovery_) discovery_->nudge();
+}
+
+void Cluster::link_in_clear(const replication::NodeId& peer) {
+  log::event(log::Level::warning, "peers", "link_in_clear", {{"peer", peer.name}});
 }
 
 void Cluster::link_refused(const std::string& who, boost::system::error_code why) {

@@ -44,6 +44,7 @@ class Cluster : private replication::Events, private discovery::Events {
     Secret secret;  ///< Empty: the node stands alone.
     std::string mysql_password;
     std::uint64_t incarnation = 0;  ///< Greater than that of each former start: start_stamp().
+    std::shared_ptr<const replication::LinkTls> tls{};  ///< None: links are in clear.
   };
 
   Cluster(const Config& config, Options options, Metrics& metrics, EventRing& events);
@@ -62,6 +63,10 @@ class Cluster : private replication::Events, private discovery::Events {
 
   /// Tells the others; `joining`, `ready`, `draining` are seen by discovery, too.
   void set_state(discovery::NodeState state);
+
+  /// Reads the files of `[peers] tls` again, for the links to come; those that stand go on. If they
+  /// do not do, the former ones stay, and the log says why.
+  void reload_tls();
 
   /// Leaves in order: off the list, then off the links.
   void stop();
@@ -98,6 +103,7 @@ class Cluster : private replication::Events, private discovery::Events {
   void peer_relayed(const replication::NodeId& peer, const std::string& via) override;
   void peer_gone(const replication::NodeId& peer, boost::system::error_code why,
                  std::uint64_t records) override;
+  void link_in_clear(const replication::NodeId& peer) override;
   void link_refused(const std::string& who, boost::system::error_code why) override;
   void resync(const replication::NodeId& peer, const std::string& table,
               const std::string& why) override;

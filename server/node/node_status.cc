@@ -123,6 +123,23 @@ void ServerNode::observe_peers() {
     for (const auto& peer : cluster_.peers()) ends += peer.tunnels;
     return static_cast<double>(ends / 2);
   });
+  metrics_.observe(metric::peer_tls, [this] {
+    Samples samples;
+    for (const auto& peer : cluster_.peers()) {
+      samples.push_back({{peer.id.name}, peer.is_tls ? 1.0 : 0.0});
+    }
+    return samples;
+  });
+  metrics_.observe(metric::links_refused, [this] {
+    const replication::RefusalCounts counts = cluster_.node().refusals();
+    return Samples{{{"bad_frame"}, static_cast<double>(counts.bad_frame)},
+                   {{"bad_proof"}, static_cast<double>(counts.bad_proof)},
+                   {{"other_cluster"}, static_cast<double>(counts.other_cluster)},
+                   {{"protocol_mismatch"}, static_cast<double>(counts.protocol_mismatch)},
+                   {{"hello_timeout"}, static_cast<double>(counts.hello_timeout)},
+                   {{"tls"}, static_cast<double>(counts.tls)},
+                   {{"other"}, static_cast<double>(counts.others)}};
+  });
   metrics_.observe(metric::peer_backlog, [this] {
     Samples samples;
     for (const auto& peer : cluster_.peers()) {

@@ -33,6 +33,7 @@ discovery::MysqlAddress mysql_address(const MysqlConfig& mysql, const std::strin
   address.user = mysql.user;
   address.password = password;
   address.database = mysql.database;
+  if (mysql.tls) address.tls_ca = mysql.tls_ca;
   address.connect_timeout = address.query_timeout = mysql.timeout;
   return address;
 }

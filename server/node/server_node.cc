@@ -50,7 +50,7 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
       hashing_(hashing_options(config)),
       cluster_(config,
                {options_.version, options_.peer_secret, options_.mysql_password,
-                start_stamp(config, options_.mysql_password)},
+                start_stamp(config, options_.mysql_password), options_.peer_tls},
                metrics_, events_),
       directory_(cluster_.node()),
       router_(config.domains, directory_, cluster_.node()),
@@ -271,6 +271,7 @@ void ServerNode::on_drained(std::uint64_t left) {
 }
 
 void ServerNode::reload_tls() {
+  cluster_.reload_tls();
   if (config_.tls.certificate.empty()) return;
   auto loaded = TlsContext::load(config_.tls.certificate, config_.tls.key);
   if (!loaded) {

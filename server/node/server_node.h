@@ -52,6 +52,7 @@ class ServerNode final : public NodeControl {
     std::string mysql_password;
     Secret admin_token;
     std::shared_ptr<const TlsContext> tls;
+    std::shared_ptr<const replication::LinkTls> peer_tls{};  ///< As `[peers] tls` says.
   };
 
   ServerNode(asio::io_context& control, const Config& config, Options options,
@@ -64,7 +65,8 @@ class ServerNode final : public NodeControl {
   /// SIGTERM: drains, then stops `control`. A second call goes straight to the exit.
   void terminate();
 
-  /// SIGHUP: a new certificate; the old one stays if the new one is broken (hardening T7).
+  /// SIGHUP: new certificates, for clients and for peers; an old one stays if the new one is broken
+  /// (hardening T7).
   void reload_tls();
 
   Exit exit_code() const { return exit_; }
