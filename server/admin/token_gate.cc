@@ -50,7 +50,7 @@ std::variant<Operator, HttpReply> TokenGate::admit(const HttpRequest& request,
     return refusal;
   }
   const std::string_view token = bearer_token(request.authorization);
-  if (!options_.token.is_empty() && options_.token.matches(token)) {
+  if (!options_.token.is_empty() && options_.token.same_as(token)) {
     return Operator("admin@" + request.address);
   }
   if (!token.empty()) {

@@ -34,7 +34,7 @@ Result<std::string> make_plain(const PlainMessage& message) {
   std::string text;
   for (const std::string_view part :
        {std::string_view(message.authzid), std::string_view(message.authcid),
-        message.password.reveal()}) {
+        std::string_view(message.password.reveal())}) {
     if (has_nul(part) || !is_utf8(part)) return SaslError::malformed_request;
   }
   text.reserve(message.authzid.size() + message.authcid.size() + message.password.reveal().size() +

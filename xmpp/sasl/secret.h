@@ -20,7 +20,7 @@ class Secret {
   ~Secret();
 
   /// The bytes themselves. Named so that its uses are easy to find and review.
-  std::string_view reveal() const noexcept { return bytes_; }
+  const std::string& reveal() const noexcept { return bytes_; }
   bool is_empty() const noexcept { return bytes_.empty(); }
 
   /// Compares in a time that depends on the sizes alone (hardening P15).
