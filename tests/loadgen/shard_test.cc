@@ -6,20 +6,16 @@
 #include <functional>
 
 #include "tests/loadgen/fake_server.h"
+#include "tests/support/eventually.h"
 
 namespace loadgen {
 namespace {
 
 using std::chrono::seconds;
 
-/// Looks again until it holds; ten seconds at most. The shard tells its counts each 100 ms.
+// Ten seconds at most; the shard tells its counts each 100 ms.
 bool eventually(const std::function<bool()>& holds) {
-  const auto end = std::chrono::steady_clock::now() + seconds(10);
-  while (std::chrono::steady_clock::now() < end) {
-    if (holds()) return true;
-    std::this_thread::yield();
-  }
-  return holds();
+  return tests::eventually(seconds(10), holds);
 }
 
 /// A shard of `clients` users against fake servers.
