@@ -11,6 +11,7 @@
 
 #include "server/config/sources.h"
 #include "server/config/suggest.h"
+#include "server/config/toml_text.h"
 
 namespace server {
 namespace {
@@ -32,13 +33,21 @@ class Lines {
 
   /// A fault that points at `region`, still without words.
   ConfigFault fault_at(const toml::source_region& region) const {
-    ConfigFault fault;
-    fault.file = file_;
-    fault.line = std::max<std::uint32_t>(region.begin.line, 1);
-    fault.column = std::max<std::uint32_t>(region.begin.column, 1);
+    ConfigFault fault = fault_at(TextPlace{std::max<std::uint32_t>(region.begin.line, 1),
+                                           std::max<std::uint32_t>(region.begin.column, 1)});
     const bool is_one_line =
         region.end.line == region.begin.line && region.end.column > region.begin.column;
-    fault.width = is_one_line ? region.end.column - region.begin.column : 1;
+    if (is_one_line) fault.width = region.end.column - region.begin.column;
+    return fault;
+  }
+
+  /// The same for one character.
+  ConfigFault fault_at(TextPlace place) const {
+    ConfigFault fault;
+    fault.file = file_;
+    fault.line = place.line;
+    fault.column = place.column;
+    fault.width = 1;
     if (fault.line <= lines_.size() && lines_[fault.line - 1].size() <= excerpt_bytes_max) {
       fault.excerpt = lines_[fault.line - 1];
     }
@@ -216,14 +225,19 @@ Source read_toml(const std::string& path, const Lookup& lookup) {
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > file_bytes_max) return unreadable(path, "longer than 1 MiB");
   const Lines lines(path, text);
-  const toml::parse_result parsed = toml::parse(text, path);
-  if (!parsed) {
-    Source source;
-    ConfigFault fault = lines.fault_at(parsed.error().source());
-    fault.message = "not TOML: " + std::string(parsed.error().description());
+  const auto not_toml = [](ConfigFault fault, std::string_view why) {
+    fault.message = "not TOML: " + std::string(why);
     fault.fix = "see https://toml.io for the syntax; nothing after this line was read";
+    Source source;
     source.faults.push_back(std::move(fault));
     return source;
+  };
+  if (const auto bare = bare_beyond_ascii(text)) {
+    return not_toml(lines.fault_at(*bare), "a character that only stands in quotes");
+  }
+  const toml::parse_result parsed = toml::parse(text, path);
+  if (!parsed) {
+    return not_toml(lines.fault_at(parsed.error().source()), parsed.error().description());
   }
   return Reader(lines, lookup).read(parsed.table());
 }

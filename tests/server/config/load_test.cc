@@ -255,6 +255,14 @@ TEST(Config, UnderlinesTheRightCharactersBehindUmlautsAndTabs) {
             "1 error, nothing started\n");
 }
 
+TEST(Config, PointsAtAnUmlautThatStandsInNoQuotes) {
+  const std::string text = faults_of("domains = [\"ä\"] # ä\nx = \"\"\"ä\\\"\"\"\"\"\"\nä = 'ä'\n");
+  EXPECT_TRUE(
+      text.starts_with("meerkat.toml:3:1: error: not TOML: a character that only stands in "
+                       "quotes\n  3 | ä = 'ä'\n    | ^\n"))
+      << text;
+}
+
 TEST(Config, NamesTheLineOfASyntaxError) {
   const std::string text = faults_of("domains = [\"example.org\"]\n[listen\n");
   EXPECT_TRUE(text.starts_with("meerkat.toml:2:8: error: not TOML: ")) << text;
