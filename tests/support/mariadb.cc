@@ -95,7 +95,8 @@ std::string run(const std::vector<std::string>& command, std::string_view input)
 
 }  // namespace
 
-MariaDb::MariaDb() : port_(free_port()) {
+MariaDb::MariaDb(std::vector<std::string> options)
+    : options_(std::move(options)), port_(free_port()) {
   std::string name = (std::filesystem::temp_directory_path() / "meerkat-mariadb-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) throw std::runtime_error(name + ": " + strerror(errno));
   folder_ = name;
@@ -135,6 +136,7 @@ void MariaDb::start() {
       // The defaults that our own settings must not depend on.
       "--sql-mode=", "--character-set-server=latin1"};
   if (geteuid() == 0) command.emplace_back("--user=root");
+  command.insert(command.end(), options_.begin(), options_.end());
   process_ = spawn(command, nothing, log);
   ::close(log);
   ::close(nothing);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tests {
 
@@ -18,8 +19,9 @@ namespace tests {
 /// Members throw std::runtime_error, with the end of the server's log, when it does not obey.
 class MariaDb {
  public:
-  MariaDb();   // Started, and ready to be asked.
-  ~MariaDb();  // Killed, its folder removed.
+  /// Started, and ready to be asked. `options` are more of the server's own (`--ssl-cert=…`).
+  explicit MariaDb(std::vector<std::string> options = {});
+  ~MariaDb();  ///< Killed, its folder removed.
 
   MariaDb(const MariaDb&) = delete;
   MariaDb& operator=(const MariaDb&) = delete;
@@ -47,6 +49,7 @@ class MariaDb {
   [[nodiscard]] bool answers() const;
   [[nodiscard]] std::string log_end() const;
 
+  const std::vector<std::string> options_;
   std::filesystem::path folder_;
   std::uint16_t port_ = 0;
   pid_t process_ = -1;
