@@ -74,9 +74,9 @@ TEST_F(MysqlOverTls, IsEncrypted) {
 // What the registry says is on the wire in clear without it, and is not with it.
 TEST_F(MysqlOverTls, ShowsNothingOnTheWire) {
   for (const bool tls : {true, false}) {
-    TcpGate gate(server_->port());
     std::mutex mutex;
     std::string seen;
+    TcpGate gate(server_->port());
     gate.tamper([&](bool, std::size_t, std::string& bytes) {
       const std::lock_guard lock(mutex);
       seen += bytes;

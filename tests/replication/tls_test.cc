@@ -24,13 +24,13 @@ bool linked_by_tls(const TestNode& a, const TestNode& b) {
 class Sniffer {
  public:
   explicit Sniffer(TcpGate& gate) {
-    gate.tamper([this](bool client, std::size_t, std::string& bytes) {
-      seen_.with([&](auto& seen) { seen[client ? 0 : 1] += bytes; });
+    gate.tamper([seen = seen_](bool client, std::size_t, std::string& bytes) {
+      seen->with([&](auto& both) { both[client ? 0 : 1] += bytes; });
     });
   }
 
   bool saw(const std::string& text) const {
-    return seen_.with([&](const auto& seen) {
+    return seen_->with([&](const auto& seen) {
       return std::any_of(seen.begin(), seen.end(), [&](const std::string& bytes) {
         return bytes.find(text) != std::string::npos;
       });
@@ -38,7 +38,8 @@ class Sniffer {
   }
 
  private:
-  Guarded<std::array<std::string, 2>> seen_;
+  using Seen = Guarded<std::array<std::string, 2>>;
+  const std::shared_ptr<Seen> seen_ = std::make_shared<Seen>();  // The gate's thread has it too.
 };
 
 TEST(TlsLink, CarriesRecordsAndMessages) {
@@ -120,10 +121,10 @@ TEST(TlsLink, WithBytesChangedOnTheWayEndsAndComesBack) {
   TestNode a(quick_tls(authority, "a")), b(quick_tls(authority, "b"));
   a.start();
   b.start();
+  std::atomic<bool> done = false;
   TcpGate gate(b.node->listen_port());
   a.node->set_peers({{"b", "127.0.0.1", gate.port()}});
   ASSERT_TRUE(eventually(5s, [&] { return linked(a, b); }));
-  std::atomic<bool> done = false;
   gate.tamper([&](bool client, std::size_t, std::string& bytes) {
     if (client && !done.exchange(true)) bytes.back() ^= 1;
   });
@@ -353,8 +354,8 @@ TEST(OptionalTls, IsNotTalkedOutOfIt) {
   TestNode b(quick_tls(authority, "b", TlsMode::optional));
   a.start();
   b.start();
-  TcpGate gate(b.node->listen_port());
   std::atomic<bool> breaks = true;
+  TcpGate gate(b.node->listen_port());
   gate.tamper([&](bool client, std::size_t offset, std::string& bytes) {
     if (breaks && client && offset == 0 && bytes.front() == 22) bytes[0] = '\xff';
   });
@@ -432,7 +433,7 @@ TEST(TlsReload, KeepsLinksAndIsUsedByTheNext) {
 
   gate.cut();
   gate.open();
-  EXPECT_TRUE(eventually(5s, [&] { return a.events.count("connected b") == 2; }));
+  EXPECT_TRUE(eventually(5s, [&] { return a.events.count("connected b") >= 2; }));
   EXPECT_TRUE(eventually(5s, [&] { return linked_by_tls(a, b); }));
 }
 
