@@ -108,6 +108,7 @@ class Member : private Events {
   void joined(const NodeId& id, const JoinStats& stats) override;
   void peer_unreachable(const NodeId& id, boost::system::error_code why) override;
   void peer_reachable(const NodeId& id) override;
+  void peer_relayed(const NodeId& id, const std::string& via) override;
   void peer_gone(const NodeId& id, boost::system::error_code why, std::uint64_t records) override;
   void link_refused(const std::string& who, boost::system::error_code why) override;
   void resync(const NodeId& id, const std::string& table, const std::string& why) override;

@@ -47,6 +47,11 @@ void Member::peer_reachable(const NodeId& id) {
   sight.counted = sight.ready && !sight.lagging;
 }
 
+void Member::peer_relayed(const NodeId& id, const std::string& via) {
+  world_.trace(name_, " is linked ", via.empty() ? "directly" : "through " + via, " to ",
+               truth_.find(id)->name());
+}
+
 void Member::peer_gone(const NodeId& id, boost::system::error_code why, std::uint64_t records) {
   Sight& sight = sights_[truth_.find(id)];
   world_.trace(name_, " takes ", truth_.find(id)->name(), " for gone, with ", records,
