@@ -205,6 +205,8 @@ void NodeProcess::resume() { ::kill(process_, SIGCONT); }
 
 void NodeProcess::terminate() { ::kill(process_, SIGTERM); }
 
+void NodeProcess::reload() { ::kill(process_, SIGHUP); }
+
 std::optional<int> NodeProcess::wait_for_exit(std::chrono::milliseconds limit) {
   if (process_ <= 0) throw std::logic_error(options_.name + " does not run");
   int status = 0;

@@ -56,6 +56,7 @@ class NodeProcess {
   void pause();      ///< SIGSTOP, done on return: its connections stay and nothing is answered.
   void resume();     ///< SIGCONT.
   void terminate();  ///< SIGTERM. Does not wait.
+  void reload();     ///< SIGHUP. Does not wait.
 
   /// The exit code, once the process ended of itself; nullopt when it did not within `limit`. A
   /// signal's number counts from 128, as in a shell.
