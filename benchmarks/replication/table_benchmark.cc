@@ -9,12 +9,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "replication/link_tls.h"
 #include "replication/node.h"
 #include "replication/table.h"
+#include "tests/support/authority.h"
 
 namespace {
 
@@ -29,9 +32,24 @@ Key key(std::int64_t number) {
 }
 const std::string record(24, 'r');
 
+// A certificate for a node, of an authority that all trust; none with links in clear.
+std::shared_ptr<const replication::LinkTls> certificate(const std::string& name, bool tls) {
+  if (!tls) return nullptr;
+  static tests::Authority authority("benchmark");
+  const auto files = authority.issue({"DNS:" + name});
+  return *replication::LinkTls::load({.mode = replication::TlsMode::required,
+                                      .certificate = files.certificate,
+                                      .key = files.key,
+                                      .ca = authority.file()});
+}
+
 struct Member {
-  explicit Member(const std::string& name)
-      : node({.cluster = "benchmark", .name = name, .secret = "benchmark"}, events),
+  explicit Member(const std::string& name, bool tls = false)
+      : node({.cluster = "benchmark",
+              .name = name,
+              .secret = "benchmark",
+              .tls = certificate(name, tls)},
+             events),
         sessions(node, "sessions") {
     node.on_message([this](NodeRef, std::string_view) { ++received; });
   }
@@ -52,7 +70,7 @@ struct Member {
 };
 
 struct Trio {
-  Trio() {
+  explicit Trio(bool tls = false) : a("a", tls), b("b", tls), c("c", tls) {
     for (Member* member : {&a, &b, &c}) {
       if (!member->node.start()) std::abort();
     }
@@ -61,7 +79,7 @@ struct Trio {
     }
     while (!a.ready(2) || !b.ready(2) || !c.ready(2)) std::this_thread::yield();
   }
-  Member a{"a"}, b{"b"}, c{"c"};
+  Member a, b, c;
 };
 
 void put(benchmark::State& state) {
@@ -99,20 +117,25 @@ void memory_per_record(benchmark::State& state) {
 }
 BENCHMARK(memory_per_record)->Arg(1'000'000)->Iterations(1)->Unit(benchmark::kMillisecond);
 
-// One write at a time, until both peers have applied it.
+// One write at a time, until both peers have applied it. tls: the links are TLS.
 void replicated_one_by_one(benchmark::State& state) {
-  Trio trio;
+  Trio trio(state.range(0) != 0);
   std::int64_t number = 0;
   for (auto _ : state) {
     auto position = trio.a.sessions.put(key(number++ % 10'000), record).value();
     trio.a.sessions.wait_replicated(position, replication::in(10s)).value();
   }
 }
-BENCHMARK(replicated_one_by_one)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(replicated_one_by_one)
+    ->ArgName("tls")
+    ->Arg(0)
+    ->Arg(1)
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
 
 // Writes without waiting between them; the last is waited for. One iteration is 100,000 writes.
 void replicated_in_bulk(benchmark::State& state) {
-  Trio trio;
+  Trio trio(state.range(0) != 0);
   constexpr std::int64_t writes = 100'000;
   for (auto _ : state) {
     replication::Position last = 0;
@@ -121,11 +144,16 @@ void replicated_in_bulk(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * writes);
 }
-BENCHMARK(replicated_in_bulk)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(replicated_in_bulk)
+    ->ArgName("tls")
+    ->Arg(0)
+    ->Arg(1)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 // Messages of 400 bytes to one peer, waited for every 10,000.
 void messages(benchmark::State& state) {
-  Trio trio;
+  Trio trio(state.range(0) != 0);
   NodeRef to = trio.a.node.ref(trio.b.node.id()).value();
   const std::string payload(400, 'm');
   std::uint64_t sent = 0;
@@ -136,7 +164,7 @@ void messages(benchmark::State& state) {
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(sent));
 }
-BENCHMARK(messages)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(messages)->ArgName("tls")->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 // A fourth node joins three with so many records each.
 void join(benchmark::State& state) {
