@@ -287,6 +287,25 @@ TEST(TlsLink, IsNotOpenedByWhoEndsTlsInBetween) {
   EXPECT_FALSE(a.events.has("connected") || b.events.has("connected"));
 }
 
+// A relayed link is TLS from end to end, so its relay has nothing to read.
+TEST(RequiredTls, GoesThroughARelay) {
+  Authority authority;
+  TestNode a(quick_tls(authority, "a")), b(quick_tls(authority, "b")), c(quick_tls(authority, "c"));
+  for (TestNode* node : {&a, &b, &c}) node->start();
+  TcpGate to_a(a.node->listen_port()), to_b(b.node->listen_port());
+  to_a.cut();
+  to_b.cut();
+  a.node->set_peers({{"b", "127.0.0.1", to_b.port()}, c.address()});
+  b.node->set_peers({{"a", "127.0.0.1", to_a.port()}, c.address()});
+  c.node->set_peers({a.address(), b.address()});
+  ASSERT_TRUE(eventually(10s, [&] { return linked_by_tls(a, b); }))
+      << a.events.all() << b.events.all();
+  EXPECT_EQ(a.peer("b").via, "c");
+  const Position written = a.texts->put({"k", "1"}, "text").value();
+  EXPECT_TRUE(a.texts->wait_replicated(written, in(5s)).has_value());
+  EXPECT_EQ(b.at({"k", "1"}).size(), 1u);
+}
+
 TEST(RequiredTls, RefusesADiallerInClear) {
   Authority authority;
   TestNode a("a"), b(quick_tls(authority, "b"));
