@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "replication/node.h"
+#include "xmpp/element_scanner.h"
 #include "xmpp/stanza_error.h"
 
 namespace server {
@@ -187,7 +188,8 @@ void Router::bounce(const RoutedStanza& stanza, xmpp::StanzaErrorCondition condi
 void Router::on_arrival(std::string_view payload) {
   auto arrival = decode_arrival(payload);
   // Hardening K6: what a peer sends is held to the rules of a client's stream.
-  if (!arrival || !xmpp::Stanza::parse(*arrival->stanza.xml)) {
+  if (!arrival ||
+      !xmpp::check_element(*arrival->stanza.xml, xmpp::StreamLimits::server()).is_valid) {
     link_counters_.stanzas_dropped.add("invalid-from-peer");
     return;
   }

@@ -65,17 +65,40 @@ Session::~Session() {
 
 std::size_t Session::unacked() const { return management_ ? management_->unacked.size() : 0; }
 
+// RFC 6120 §8.1.2.1, hardening S1: `from` is ours to write.
+bool Session::is_own(std::string_view from) const {
+  if (from.empty() || from == jid_.str()) return true;
+  const auto claimed = xmpp::Jid::parse(from);
+  return claimed && (*claimed == jid_ || claimed->str() == jid_.bare_str());
+}
+
+void Session::on_message(std::string_view bytes, const xmpp::StanzaHead& head) {
+  if (management_) ++management_->handled;
+  home_.counters.stanzas_received.add(StanzaKind::message);
+  if (!is_own(head.from)) return output_.close(xmpp::StreamErrorCondition::invalid_from);
+  RoutedStanza sent;
+  // RFC 6121 §8.1.1: without `to` it is for the sender's own account.
+  if (head.to.empty()) {
+    sent.to = jid_.bare();
+  } else if (auto to = xmpp::Jid::parse(head.to)) {
+    sent.to = *std::move(to);
+  } else {
+    auto stanza = xmpp::Stanza::parse(bytes);  // What the parser let pass is whole.
+    stanza->set_from(jid_.str());
+    return reply_error(*stanza, xmpp::StanzaErrorCondition::jid_malformed);
+  }
+  sent.type = head.type;
+  sent.from = jid_;
+  sent.xml =
+      std::make_shared<const std::string>(xmpp::forwarded(bytes, head, jid_.str(), sent.to.str()));
+  sent.read_at = home_.counters.read_at;
+  services_.router.route(std::move(sent), &home_);
+}
+
 void Session::on_stanza(xmpp::Stanza stanza) {
   if (management_) ++management_->handled;
   home_.counters.stanzas_received.add(counted(stanza.kind()));
-
-  // RFC 6120 §8.1.2.1, hardening S1: `from` is ours to write.
-  if (!stanza.from().empty()) {
-    const auto claimed = xmpp::Jid::parse(stanza.from());
-    if (!claimed || (*claimed != jid_ && *claimed != jid_.bare())) {
-      return output_.close(xmpp::StreamErrorCondition::invalid_from);
-    }
-  }
+  if (!is_own(stanza.from())) return output_.close(xmpp::StreamErrorCondition::invalid_from);
   stanza.set_from(jid_.str());
 
   const bool has_to = !stanza.to().empty();

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/router/router.h"
@@ -10,6 +11,7 @@
 #include "server/session/stream_output.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
+#include "xmpp/stanza_head.h"
 #include "xmpp/stream_management.h"
 
 namespace server {
@@ -42,6 +44,10 @@ class Session final : public Recipient {
   /// A stanza that this session's client sent. A stanza with a foreign `from` ends the stream
   /// (RFC 6120 §8.1.2.1); all else is answered as a stanza.
   void on_stanza(xmpp::Stanza stanza);
+
+  /// The same for a message of whose bytes the parser has read a head: nothing of it needs a tree,
+  /// and it goes on byte for byte but for its addresses (hardening X14).
+  void on_message(std::string_view bytes, const xmpp::StanzaHead& head);
 
   /// An element of XEP-0198. Returns false if it is none.
   bool on_management(const xmpp::Element& element);
@@ -79,6 +85,7 @@ class Session final : public Recipient {
     std::uint32_t since_request = 0;
   };
 
+  bool is_own(std::string_view from) const;
   void on_message(xmpp::Stanza stanza, xmpp::Jid to);
   void on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to);
   void on_presence(xmpp::Stanza stanza, bool has_to, xmpp::Jid to);

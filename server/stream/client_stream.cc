@@ -86,14 +86,19 @@ void ClientStream::on_bytes(std::string_view bytes) {
       if (!bytes.empty()) close(xmpp::StreamErrorCondition::policy_violation);
       return;
     }
-    switch (parser_.next(bytes)) {
+    xmpp::StanzaHead head;
+    switch (parser_.next(bytes, head)) {
       case xmpp::StreamParser::Event::need_more:
         return;
       case xmpp::StreamParser::Event::stream_open:
         on_stream_header();
         break;
       case xmpp::StreamParser::Event::element:
-        on_element(parser_.element());
+        if (phase_ == Phase::bound && head.kind == xmpp::StanzaKind::message) {
+          session_->on_message(parser_.element(), head);
+        } else {
+          on_element(parser_.element());
+        }
         break;
       case xmpp::StreamParser::Event::stream_close:
         client_closed_ = true;

@@ -5,10 +5,13 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "replication/node.h"
 #include "server/session/iq_handlers.h"
+#include "xmpp/stream_parser.h"
 
 namespace server {
 namespace {
@@ -61,6 +64,21 @@ class SessionTest : public testing::Test {
     session.on_stanza(*xmpp::Stanza::parse(xml));
     turn();
   }
+
+  /// The same without a tree, as ClientStream does; false if the parser reads no head of it.
+  bool send_as_bytes(Session& session, const std::string& xml) {
+    xmpp::StreamParser parser(xmpp::StreamLimits::after_login());
+    std::string_view input =
+        "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
+    EXPECT_EQ(parser.next(input), xmpp::StreamParser::Event::stream_open);
+    input = xml;
+    xmpp::StanzaHead head;
+    EXPECT_EQ(parser.next(input, head), xmpp::StreamParser::Event::element);
+    if (head.kind != xmpp::StanzaKind::message) return false;
+    session.on_message(parser.element(), head);
+    turn();
+    return true;
+  }
   static bool manage(Session& session, const std::string& xml) {
     const auto element = xmpp::Stanza::parse(xml);
     return session.on_management(element->root());
@@ -81,6 +99,49 @@ class SessionTest : public testing::Test {
   NotingOutput juliets_;
   NotingOutput romeos_;
 };
+
+/// A stanza with its addresses first, as both ways then write it.
+std::string as_tree(const std::string& xml) {
+  auto stanza = xmpp::Stanza::parse(xml);
+  const std::string from(stanza->from());
+  const std::string to(stanza->to());
+  stanza->set_from({});
+  stanza->set_to({});
+  stanza->set_from(from);
+  stanza->set_to(to);
+  return stanza->to_string();
+}
+
+// Hardening X14, S1: whatever a client sends, going on as bytes changes nothing for anybody.
+TEST_F(SessionTest, SendsAMessageOnAsBytesJustAsItWouldAsATree) {
+  const auto juliet = bind(juliets_, "juliet@localhost/balcony");
+  const auto romeo = bind(romeos_, "romeo@localhost/orchard");
+  send(*juliet, "<presence/>");
+  send(*romeo, "<presence/>");
+  const std::string rest = " id=\"1\" type='chat'><body>a &lt; b</body><x xmlns='u'/></message>";
+  for (const std::string& addresses : std::vector<std::string>{
+           "", " to='juliet@localhost/balcony'", " to='JULIET@localhost/balcony'",
+           " to=\"juliet@localhost\" from='romeo@localhost/orchard'", " to='nobody@localhost'",
+           " to='elsewhere.example'", " to='@'", " from='ROMEO@localhost'",
+           " to='juliet@localhost' from='juliet@localhost'", " from='@'"}) {
+    juliets_.take(), romeos_.take();
+    send(*romeo, "<message" + addresses + rest);
+    const auto juliet_got = juliets_.written;
+    const auto romeo_got = romeos_.written;
+    const std::string closed = std::exchange(romeos_.closed_with, {});
+    juliets_.take(), romeos_.take();
+    ASSERT_TRUE(send_as_bytes(*romeo, "<message" + addresses + rest)) << addresses;
+    EXPECT_EQ(std::exchange(romeos_.closed_with, {}), closed) << addresses;
+    ASSERT_EQ(juliets_.written.size(), juliet_got.size()) << addresses;
+    ASSERT_EQ(romeos_.written.size(), romeo_got.size()) << addresses;
+    for (std::size_t at = 0; at < juliet_got.size(); ++at) {
+      EXPECT_EQ(as_tree(juliets_.written[at]), as_tree(juliet_got[at]));
+    }
+    for (std::size_t at = 0; at < romeo_got.size(); ++at) {
+      EXPECT_EQ(as_tree(romeos_.written[at]), as_tree(romeo_got[at]));
+    }
+  }
+}
 
 TEST_F(SessionTest, TakesNothingOnceItHasLeft) {
   auto juliet = bind(juliets_, "juliet@localhost/balcony");
