@@ -63,7 +63,7 @@ join() {
     [ "$tries" -lt 240 ] || { echo 'the users did not all log in' >&2; exit 3; }
     sleep 0.5
   done
-  added=$(cluster add)
+  added=$(cluster add 2>&1)
   echo "$added"
   echo "$added" | awk '/joined in/ {for (i = 1; i < NF; ++i) if ($i == "in") print "join", "joined_s", $(i + 1)}' >>"$values"
   cluster ctl status
