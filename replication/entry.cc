@@ -10,10 +10,17 @@ constexpr std::size_t header_bytes = 1 + 2 + 2 + 4;
 }  // namespace
 
 void append_entry(const Entry& entry, std::string& out) {
-  put_number(static_cast<std::uint8_t>(entry.operation), out);
-  put_number(static_cast<std::uint16_t>(entry.group.size()), out);
-  put_number(static_cast<std::uint16_t>(entry.member.size()), out);
-  put_number(static_cast<std::uint32_t>(entry.record.size()), out);
+  const auto group = static_cast<std::uint16_t>(entry.group.size());
+  const auto member = static_cast<std::uint16_t>(entry.member.size());
+  const auto record = static_cast<std::uint32_t>(entry.record.size());
+  const unsigned char header[header_bytes] = {
+      static_cast<unsigned char>(entry.operation), static_cast<unsigned char>(group >> 8),
+      static_cast<unsigned char>(group),           static_cast<unsigned char>(member >> 8),
+      static_cast<unsigned char>(member),          static_cast<unsigned char>(record >> 24),
+      static_cast<unsigned char>(record >> 16),    static_cast<unsigned char>(record >> 8),
+      static_cast<unsigned char>(record),
+  };
+  out.append(reinterpret_cast<const char*>(header), header_bytes);
   out += entry.group;
   out += entry.member;
   out += entry.record;
@@ -38,6 +45,10 @@ std::optional<Entry> take_entry(std::string_view& bytes) {
   if (!reader.ok()) return std::nullopt;
   bytes = reader.rest();
   return entry;
+}
+
+std::size_t entry_size(const Entry& entry) {
+  return header_bytes + entry.group.size() + entry.member.size() + entry.record.size();
 }
 
 std::size_t entry_size(std::string_view bytes) {

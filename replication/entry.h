@@ -28,6 +28,9 @@ void append_entry(const Entry& entry, std::string& out);
 /// Takes the first entry off `bytes`. Nothing: they do not begin with an entry within the limits.
 std::optional<Entry> take_entry(std::string_view& bytes);
 
+/// The length that append_entry() adds.
+std::size_t entry_size(const Entry& entry);
+
 /// The length of the first entry of bytes that append_entry() made.
 std::size_t entry_size(std::string_view bytes);
 

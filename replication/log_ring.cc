@@ -1,7 +1,7 @@
 #include "replication/log_ring.h"
 
 #include <algorithm>
-#include <cassert>
+#include <utility>
 
 #include "replication/entry.h"
 
@@ -13,38 +13,43 @@ constexpr std::size_t segment_bytes = 64 * 1024;
 
 }  // namespace
 
-Position LogRing::append(std::string_view entry) {
+Position LogRing::append(const Entry& entry) {
+  const std::size_t size = entry_size(entry);
   std::lock_guard lock(mutex_);
-  if (segments_.empty() || segments_.back().bytes.size() + entry.size() > segment_bytes) {
-    // A ring that may keep nothing still keeps the newest segment, so that readers can follow.
-    while (segments_.size() > 1 && bytes_ + entry.size() > bytes_max_) {
-      bytes_ -= segments_.front().bytes.size();
-      segments_.pop_front();
-    }
-    segments_.push_back({.first = head_ + 1, .count = 0, .bytes = {}});
-    segments_.back().bytes.reserve(std::max(std::min(segment_bytes, bytes_max_), entry.size()));
-  }
+  if (segments_.empty() || segments_.back().bytes.size() + size > segment_bytes)
+    begin_segment(size);
   Segment& last = segments_.back();
-  last.bytes += entry;
+  append_entry(entry, last.bytes);
   ++last.count;
-  bytes_ += entry.size();
-  return ++head_;
+  bytes_ += size;
+  const Position position = head_.load(std::memory_order_relaxed) + 1;
+  head_.store(position, std::memory_order_release);
+  return position;
 }
 
-Position LogRing::head() const {
-  std::lock_guard lock(mutex_);
-  return head_;
+void LogRing::begin_segment(std::size_t entry_size) {
+  // A ring that may keep nothing still keeps the newest segment, so that readers can follow.
+  while (segments_.size() > 1 && bytes_ + entry_size > bytes_max_) {
+    bytes_ -= segments_.front().bytes.size();
+    spare_ = std::move(segments_.front().bytes);
+    segments_.pop_front();
+  }
+  Segment segment{.first = head_.load(std::memory_order_relaxed) + 1, .count = 0, .bytes = {}};
+  segment.bytes.swap(spare_);
+  segment.bytes.clear();
+  segment.bytes.reserve(std::max(std::min(segment_bytes, bytes_max_), entry_size));
+  segments_.push_back(std::move(segment));
 }
 
 bool LogRing::has_after(Position position) const {
   std::lock_guard lock(mutex_);
-  if (position > head_) return false;
-  return position == head_ || segments_.front().first <= position + 1;
+  if (position > head()) return false;
+  return position == head() || segments_.front().first <= position + 1;
 }
 
 bool LogRing::read(Cursor& cursor, std::size_t bytes_max, const Wanted* wanted, std::string& out) {
   std::lock_guard lock(mutex_);
-  if (cursor.position >= head_) return cursor.position == head_;
+  if (cursor.position >= head()) return cursor.position == head();
   const Position next = cursor.position + 1;
   if (segments_.front().first > next) return false;
   auto segment = std::upper_bound(
@@ -59,15 +64,20 @@ bool LogRing::read(Cursor& cursor, std::size_t bytes_max, const Wanted* wanted, 
     }
   }
   // One segment a call at most: the lock is held for the copy of at most 64 KiB or one entry.
-  std::size_t taken = 0;
-  while (cursor.offset < segment->bytes.size() && taken < bytes_max) {
-    std::string_view rest = std::string_view(segment->bytes).substr(cursor.offset);
-    std::string_view entry = rest.substr(0, entry_size(rest));
+  const std::string_view bytes = segment->bytes;
+  const std::size_t end = std::min(bytes.size(), cursor.offset + bytes_max);
+  std::size_t begin = cursor.offset;  // Of what is wanted and not copied yet.
+  while (cursor.offset < end) {
+    const std::size_t size = entry_size(bytes.substr(cursor.offset));
+    const std::string_view entry = bytes.substr(cursor.offset, size);
     ++cursor.position;
-    if (wanted == nullptr || (*wanted)(entry, cursor.position)) out += entry;
-    cursor.offset += entry.size();
-    taken += entry.size();
+    if (wanted != nullptr && !(*wanted)(entry, cursor.position)) {
+      out += bytes.substr(begin, cursor.offset - begin);
+      begin = cursor.offset + size;
+    }
+    cursor.offset += size;
   }
+  out += bytes.substr(begin, cursor.offset - begin);
   return true;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -7,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "replication/entry.h"
 #include "replication/function_ref.h"
 #include "replication/status.h"
 
@@ -28,10 +30,10 @@ class LogRing {
   };
 
   /// Appends an entry; returns its position.
-  Position append(std::string_view entry);
+  Position append(const Entry& entry);
 
   /// The position of the last entry; 0 before the first.
-  Position head() const;
+  Position head() const { return head_.load(std::memory_order_acquire); }
 
   /// Whether a reader at `position` can still read on.
   bool has_after(Position position) const;
@@ -50,11 +52,14 @@ class LogRing {
     std::string bytes;
   };
 
+  void begin_segment(std::size_t entry_size);
+
   const std::size_t bytes_max_;
   mutable std::mutex mutex_;
   std::deque<Segment> segments_;
   std::size_t bytes_ = 0;
-  Position head_ = 0;
+  std::string spare_;  // Of a segment that has left: memory for the next one.
+  std::atomic<Position> head_{0};
 };
 
 }  // namespace replication

@@ -1,5 +1,6 @@
 #include "replication/record_shard.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstdlib>
 #include <cstring>
@@ -10,7 +11,6 @@ namespace replication {
 
 // The key's and the record's bytes lie behind it.
 struct RecordShard::Entry {
-  Entry* next = nullptr;
   std::uint32_t hash = 0;
   std::uint32_t record_size = 0;
   std::uint16_t group_size = 0;
@@ -22,17 +22,77 @@ struct RecordShard::Entry {
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
 };
 
+/// Where an entry is, and 16 bits of its hash above the 48 that an address has: a look at another
+/// group's slot needs no look at its entry.
+class RecordShard::Slot {
+ public:
+  Slot() = default;
+  Slot(Entry* entry, std::uint32_t hash)
+      : bits_(reinterpret_cast<std::uintptr_t>(entry) | static_cast<std::uint64_t>(hash & 0xffff)
+                                                            << address_bits) {
+    assert(reinterpret_cast<std::uintptr_t>(entry) >> address_bits == 0);
+  }
+
+  bool is_free() const { return bits_ == 0; }         ///< Never used since lay_out().
+  bool is_vacant() const { return bits_ == vacant; }  ///< Its record was removed.
+  bool has_entry() const { return bits_ > vacant; }
+  bool may_be(std::uint32_t hash) const {
+    return has_entry() && bits_ >> address_bits == (hash & 0xffff);
+  }
+  Entry* entry() const {
+    return reinterpret_cast<Entry*>(bits_ & ((std::uint64_t{1} << address_bits) - 1));
+  }
+  void free() { bits_ = 0; }
+  void vacate() { bits_ = vacant; }
+
+ private:
+  static constexpr int address_bits = 48;
+  static constexpr std::uint64_t vacant = 1;
+
+  std::uint64_t bits_ = 0;
+};
+
 namespace {
+
+constexpr std::size_t capacity_min = 8;
+
+// A walk lets go of the lock after so many slots: well below a millisecond, cold caches included.
+constexpr std::size_t walk_slots = 512;
+
+// Who grows the shard faster than that shall wait for once, or the walk would never end.
+constexpr int walk_begun_max = 3;
 
 // Bits 8 to 39: the lower eight chose the shard and are the same for all its records.
 std::uint32_t fold(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 8); }
 
+// How many slots for so many records, so that some half as many again fit in.
+std::size_t roomy(std::size_t records) { return std::max(capacity_min, records * 15 / 8 + 1); }
+
+// So many slots may be taken before it gets crowded.
+std::size_t crowded(std::size_t capacity) { return capacity / 5 * 4; }
+
 }  // namespace
 
+RecordShard::RecordShard() = default;
+
 RecordShard::~RecordShard() {
-  for (Entry* entry : buckets_) {
-    while (entry != nullptr) std::free(std::exchange(entry, entry->next));
+  for (std::size_t at = 0; at < capacity_; ++at) {
+    if (slots_[at].has_entry()) std::free(slots_[at].entry());
   }
+}
+
+RecordShard::Entry* RecordShard::make(std::uint64_t hash, const RecordView& record) {
+  void* memory = std::malloc(footprint(record));
+  if (memory == nullptr) throw std::bad_alloc();
+  auto* entry = new (memory) Entry{};
+  entry->hash = fold(hash);
+  entry->record_size = static_cast<std::uint32_t>(record.record.size());
+  entry->group_size = static_cast<std::uint16_t>(record.group.size());
+  entry->member_size = static_cast<std::uint16_t>(record.member.size());
+  entry->owner = record.owner;
+  record.group.copy(entry->bytes(), record.group.size());
+  record.member.copy(entry->bytes() + record.group.size(), record.member.size());
+  return entry;
 }
 
 RecordView RecordShard::view(const Entry& entry) {
@@ -43,115 +103,133 @@ RecordView RecordShard::view(const Entry& entry) {
           .record = {bytes + entry.group_size + entry.member_size, entry.record_size}};
 }
 
-bool RecordShard::at_key(const Entry& entry, std::uint64_t hash, const RecordView& key) {
-  if (entry.hash != fold(hash) || entry.owner != key.owner) return false;
+bool RecordShard::at_key(const Entry& entry, const RecordView& key) {
+  if (entry.owner != key.owner) return false;
   RecordView at = view(entry);
   return at.group == key.group && at.member == key.member;
 }
 
-const RecordShard::Entry* RecordShard::first(std::uint64_t hash) const {
-  return buckets_.empty() ? nullptr : buckets_[fold(hash) & (buckets_.size() - 1)];
+// The hash's part of all hashes, taken of the slots: they need not be a power of two.
+std::size_t RecordShard::home(std::uint32_t hash) const {
+  return static_cast<std::size_t>((std::uint64_t{hash} * capacity_) >> 32);
+}
+
+std::size_t RecordShard::locate(std::uint64_t hash, const RecordView& key) const {
+  if (capacity_ == 0) return nowhere;
+  const std::uint32_t folded = fold(hash);
+  for (std::size_t at = home(folded); !slots_[at].is_free(); at = after(at)) {
+    if (slots_[at].may_be(folded) && at_key(*slots_[at].entry(), key)) return at;
+  }
+  return nowhere;
 }
 
 std::string_view RecordShard::find(std::uint64_t hash, const RecordView& key) const {
-  for (const Entry* entry = first(hash); entry != nullptr; entry = entry->next) {
-    if (at_key(*entry, hash, key)) return view(*entry).record;
-  }
-  return {};
+  const std::size_t at = locate(hash, key);
+  return at == nowhere ? std::string_view() : view(*slots_[at].entry()).record;
 }
 
-void RecordShard::put(std::uint64_t hash, const RecordView& record, std::uint16_t epoch) {
-  if (size_ >= buckets_.size()) grow();
-  Entry** link = slot(hash);
-  while (*link != nullptr && !at_key(**link, hash, record)) link = &(*link)->next;
-  if (*link == nullptr || (*link)->record_size != record.record.size()) {
-    void* memory = std::malloc(footprint(record));
-    if (memory == nullptr) throw std::bad_alloc();
-    auto* entry = new (memory) Entry{};
-    entry->hash = fold(hash);
-    entry->record_size = static_cast<std::uint32_t>(record.record.size());
-    entry->group_size = static_cast<std::uint16_t>(record.group.size());
-    entry->member_size = static_cast<std::uint16_t>(record.member.size());
-    entry->owner = record.owner;
-    record.group.copy(entry->bytes(), record.group.size());
-    record.member.copy(entry->bytes() + record.group.size(), record.member.size());
-    if (*link != nullptr) {
-      entry->next = (*link)->next;
-      std::free(*link);
-    } else {
-      entry->next = nullptr;
-      ++size_;
+void RecordShard::put(std::uint64_t hash, const RecordView& record, std::uint16_t epoch,
+                      Before before) {
+  Entry* entry = nullptr;
+  if (const std::size_t at = locate(hash, record); at != nowhere) {
+    entry = slots_[at].entry();
+    before(view(*entry).record);
+    if (entry->record_size != record.record.size()) {
+      Entry* old = entry;
+      entry = make(hash, record);
+      std::free(old);
+      slots_[at] = Slot(entry, fold(hash));
     }
-    *link = entry;
+  } else {
+    if (taken_ >= crowded(capacity_)) lay_out(roomy(size_ + 1));
+    entry = make(hash, record);
+    std::size_t free = home(fold(hash));
+    while (slots_[free].has_entry()) free = after(free);
+    if (slots_[free].is_free()) ++taken_;
+    slots_[free] = Slot(entry, fold(hash));
+    ++size_;
   }
-  Entry& entry = **link;
-  entry.epoch = epoch;
-  record.record.copy(entry.bytes() + entry.group_size + entry.member_size, entry.record_size);
+  entry->epoch = epoch;
+  record.record.copy(entry->bytes() + entry->group_size + entry->member_size, entry->record_size);
 }
 
-bool RecordShard::erase(std::uint64_t hash, const RecordView& key) {
-  if (buckets_.empty()) return false;
-  for (Entry** link = slot(hash); *link != nullptr; link = &(*link)->next) {
-    if (!at_key(**link, hash, key)) continue;
-    Entry* entry = *link;
-    *link = entry->next;
-    std::free(entry);
-    --size_;
-    return true;
+bool RecordShard::erase(std::uint64_t hash, const RecordView& key, Before before) {
+  const std::size_t at = locate(hash, key);
+  if (at == nowhere) return false;
+  before(view(*slots_[at].entry()).record);
+  vacate(at);
+  return true;
+}
+
+void RecordShard::vacate(std::size_t at) {
+  std::free(slots_[at].entry());
+  --size_;
+  slots_[at].vacate();
+  if (!slots_[after(at)].is_free()) return;
+  // No search goes past the free slot behind it, so none needs it, nor the vacant ones before it.
+  while (slots_[at].is_vacant()) {
+    slots_[at].free();
+    --taken_;
+    at = at == 0 ? capacity_ - 1 : at - 1;
   }
-  return false;
 }
 
 void RecordShard::visit_group(std::uint64_t hash, std::string_view group,
                               FunctionRef<void(const RecordView&)> visit) const {
-  for (const Entry* entry = first(hash); entry != nullptr; entry = entry->next) {
-    if (entry->hash != fold(hash)) continue;
-    RecordView at = view(*entry);
-    if (at.group == group) visit(at);
+  if (capacity_ == 0) return;
+  const std::uint32_t folded = fold(hash);
+  for (std::size_t at = home(folded); !slots_[at].is_free(); at = after(at)) {
+    if (!slots_[at].may_be(folded)) continue;
+    RecordView found = view(*slots_[at].entry());
+    if (found.group == group) visit(found);
   }
 }
 
 void RecordShard::visit(FunctionRef<void(const RecordView&)> visit) const {
-  for (const Entry* entry : buckets_) {
-    for (; entry != nullptr; entry = entry->next) visit(view(*entry));
+  for (std::size_t at = 0; at < capacity_; ++at) {
+    if (slots_[at].has_entry()) visit(view(*slots_[at].entry()));
   }
 }
 
-void RecordShard::erase_if(FunctionRef<bool(const RecordView&, std::uint16_t epoch)> remove) {
-  for (Entry*& bucket : buckets_) {
-    for (Entry** link = &bucket; *link != nullptr;) {
-      Entry* entry = *link;
-      if (!remove(view(*entry), entry->epoch)) {
-        link = &entry->next;
-        continue;
-      }
-      *link = entry->next;
-      std::free(entry);
-      --size_;
-    }
+bool RecordShard::erase_some(Walk& walk,
+                             FunctionRef<bool(const RecordView&, std::uint16_t epoch)> remove) {
+  if (walk.begun == 0 || walk.layout != layout_) {
+    walk = {.layout = layout_, .next = 0, .begun = walk.begun + 1};
   }
+  const std::size_t end =
+      walk.begun > walk_begun_max ? capacity_ : std::min(capacity_, walk.next + walk_slots);
+  for (; walk.next < end; ++walk.next) {
+    if (!slots_[walk.next].has_entry()) continue;
+    const Entry& entry = *slots_[walk.next].entry();
+    if (remove(view(entry), entry.epoch)) vacate(walk.next);
+  }
+  if (walk.next < capacity_) return false;
+  // What is left of many may be few: the walk is over, so it is no matter that the slots move.
+  if (capacity_ > capacity_min && size_ < capacity_ / 4) lay_out(roomy(size_));
+  return true;
 }
 
 std::size_t RecordShard::footprint(const RecordView& record) {
   return sizeof(Entry) + record.group.size() + record.member.size() + record.record.size();
 }
 
-RecordShard::Entry** RecordShard::slot(std::uint64_t hash) {
-  return &buckets_[fold(hash) & (buckets_.size() - 1)];
-}
-
-void RecordShard::grow() {
-  std::vector<Entry*> old = std::move(buckets_);
-  buckets_.assign(old.empty() ? 8 : 2 * old.size(), nullptr);
-  for (Entry* entry : old) {
-    while (entry != nullptr) {
-      Entry* next = entry->next;
-      Entry*& bucket = buckets_[entry->hash & (buckets_.size() - 1)];
-      entry->next = bucket;
-      bucket = entry;
-      entry = next;
+void RecordShard::lay_out(std::size_t capacity) {
+  const std::size_t old_capacity = std::exchange(capacity_, capacity);
+  const std::unique_ptr<Slot[]> old = std::exchange(slots_, std::make_unique<Slot[]>(capacity));
+  // The hashes lie in the entries, all over the memory: fetched ahead, several come at once.
+  constexpr std::size_t ahead = 16;
+  for (std::size_t at = 0; at < old_capacity; ++at) {
+    if (at + ahead < old_capacity && old[at + ahead].has_entry()) {
+      __builtin_prefetch(old[at + ahead].entry());
     }
+    if (!old[at].has_entry()) continue;
+    const std::uint32_t hash = old[at].entry()->hash;
+    std::size_t free = home(hash);
+    while (!slots_[free].is_free()) free = after(free);
+    slots_[free] = old[at];
   }
+  taken_ = size_;
+  ++layout_;
 }
 
 }  // namespace replication

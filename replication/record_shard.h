@@ -2,8 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
-#include <vector>
 
 #include "replication/function_ref.h"
 #include "replication/node_id.h"
@@ -18,11 +18,15 @@ struct RecordView {
   std::string_view record;
 };
 
-/// One shard of a table: a hash table of records, chained by group, one allocation a record with a
-/// header of 24 bytes. The caller holds the shard's lock, and gives the group's hash.
+/// One shard of a table: a hash table of records by group, open addressed. A record is one
+/// allocation with a header of 16 bytes, and a slot of 8 bytes, of which a half to four fifths are
+/// in use. The caller holds the shard's lock, and gives the group's hash.
 class RecordShard {
  public:
-  RecordShard() = default;
+  /// What was there, just before it is written over or removed.
+  using Before = FunctionRef<void(std::string_view record)>;
+
+  RecordShard();
   ~RecordShard();
   RecordShard(const RecordShard&) = delete;
   RecordShard& operator=(const RecordShard&) = delete;
@@ -30,11 +34,11 @@ class RecordShard {
   /// The owner's record at the key, or nothing (`data()` of the result is null).
   std::string_view find(std::uint64_t hash, const RecordView& key) const;
 
-  /// Writes the owner's record at the key, marked with `epoch`.
-  void put(std::uint64_t hash, const RecordView& record, std::uint16_t epoch);
+  /// Writes the owner's record at the key, marked with `epoch`. Calls `before` if there was one.
+  void put(std::uint64_t hash, const RecordView& record, std::uint16_t epoch, Before before);
 
-  /// Removes the owner's record at the key; false when there is none.
-  bool erase(std::uint64_t hash, const RecordView& key);
+  /// Removes the owner's record at the key, after calling `before`; false when there is none.
+  bool erase(std::uint64_t hash, const RecordView& key, Before before);
 
   /// All records of the group, of all owners and members.
   void visit_group(std::uint64_t hash, std::string_view group,
@@ -42,8 +46,17 @@ class RecordShard {
 
   void visit(FunctionRef<void(const RecordView&)> visit) const;
 
-  /// Removes the records that `remove(record, epoch)` says.
-  void erase_if(FunctionRef<bool(const RecordView&, std::uint16_t epoch)> remove);
+  /// How far a walk over all records has come, that lets go of the lock now and then.
+  struct Walk {
+    std::uint64_t layout = 0;
+    std::size_t next = 0;
+    int begun = 0;
+  };
+
+  /// Removes the records that `remove(record, epoch)` says, looking at some 500 slots at most.
+  /// False: not done, to be called again with the same walk. It begins anew if the slots were laid
+  /// out anew in between, which is rare; if that happens again and again, it ends in one go.
+  bool erase_some(Walk& walk, FunctionRef<bool(const RecordView&, std::uint16_t epoch)> remove);
 
   std::size_t size() const { return size_; }
 
@@ -52,15 +65,24 @@ class RecordShard {
 
  private:
   struct Entry;
+  class Slot;
 
+  static Entry* make(std::uint64_t hash, const RecordView& record);
   static RecordView view(const Entry& entry);
-  static bool at_key(const Entry& entry, std::uint64_t hash, const RecordView& key);
-  Entry** slot(std::uint64_t hash);
-  const Entry* first(std::uint64_t hash) const;
-  void grow();
+  static bool at_key(const Entry& entry, const RecordView& key);
+  std::size_t home(std::uint32_t hash) const;
+  std::size_t after(std::size_t at) const { return at + 1 == capacity_ ? 0 : at + 1; }
+  std::size_t locate(std::uint64_t hash, const RecordView& key) const;
+  void vacate(std::size_t at);
+  void lay_out(std::size_t capacity);
 
-  std::vector<Entry*> buckets_;  // A power of two, or none yet.
+  static constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
+
+  std::unique_ptr<Slot[]> slots_;
+  std::size_t capacity_ = 0;
+  std::size_t taken_ = 0;  // Slots with a record, or that had one.
   std::size_t size_ = 0;
+  std::uint64_t layout_ = 0;  // Counts lay_out().
 };
 
 }  // namespace replication

@@ -52,18 +52,18 @@ class Table {
   /// here on return; never waits for a peer. Returns where the write stands in this node's log.
   /// Errors: too_large (key parts over 4 KiB each, record over 256 KiB); nothing was written.
   Result<Position> put(const Key& key, const Record& record) {
-    std::string group, member, bytes;
-    KeyCodec<Key>::encode(key, group, member);
-    if (core_.options().unique) put_stamp(record, bytes);
-    Codec<Record>::encode(record, bytes);
-    return core_.put(group, member, bytes);
+    Scratch& scratch = Scratch::of_this_thread();
+    KeyCodec<Key>::encode(key, scratch.group, scratch.member);
+    if (core_.options().unique) put_stamp(record, scratch.record);
+    Codec<Record>::encode(record, scratch.record);
+    return core_.put(scratch.group, scratch.member, scratch.record);
   }
 
   /// [any thread] Removes this node's record at `key`; an absent key is no error.
   Position erase(const Key& key) {
-    std::string group, member;
-    KeyCodec<Key>::encode(key, group, member);
-    return core_.erase(group, member);
+    Scratch& scratch = Scratch::of_this_thread();
+    KeyCodec<Key>::encode(key, scratch.group, scratch.member);
+    return core_.erase(scratch.group, scratch.member);
   }
 
   /// [any thread] Calls `visit(NodeRef owner, const Record&)` for each record at `key` whose owner
@@ -148,6 +148,19 @@ class Table {
   }
 
  private:
+  // Where a write is encoded: a thread's writes use the same memory, one after the other.
+  struct Scratch {
+    std::string group, member, record;
+
+    static Scratch& of_this_thread() {
+      thread_local Scratch scratch;
+      scratch.group.clear();
+      scratch.member.clear();
+      scratch.record.clear();
+      return scratch;
+    }
+  };
+
   static void put_stamp(const Record& record, std::string& bytes) {
     if constexpr (requires { Codec<Record>::stamp(record); }) {
       append_stamp(Codec<Record>::stamp(record), bytes);

@@ -14,28 +14,36 @@
 namespace replication {
 namespace {
 
-// Splitmix64's finaliser: every bit of the result depends on every bit of `value`.
-std::uint64_t mix(std::uint64_t value) {
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
-  return value ^ (value >> 31);
-}
-
-std::uint64_t hash_bytes(std::uint64_t seed, std::string_view bytes) {
-  std::uint64_t hash = mix(seed ^ bytes.size());
-  while (bytes.size() >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data(), 8);
-    hash = mix(hash ^ word);
-    bytes.remove_prefix(8);
-  }
-  std::uint64_t tail = 0;
-  if (!bytes.empty()) std::memcpy(&tail, bytes.data(), bytes.size());
-  return mix(hash ^ tail);
-}
-
 // Digests are compared between machines, so they read bytes in one order everywhere.
 static_assert(std::endian::native == std::endian::little, "hash_bytes() reads little-endian words");
+
+// Every bit of the product's two halves depends on nearly every bit of both factors.
+std::uint64_t folded_product(std::uint64_t a, std::uint64_t b) {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+std::uint64_t word(const char* bytes, std::size_t size) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, size);
+  return word;
+}
+
+// 16 bytes a multiplication. The constants are odd, with as many ones as zeros; without the seed
+// nobody can choose bytes that make a factor 0.
+std::uint64_t hash_bytes(std::uint64_t seed, std::string_view bytes) {
+  constexpr std::uint64_t first = 0xa0761d6478bd642fu, second = 0xe7037ed1a0b428dbu;
+  std::uint64_t hash = seed ^ first;
+  const std::size_t size = bytes.size();
+  for (; bytes.size() > 16; bytes.remove_prefix(16)) {
+    hash = folded_product(word(bytes.data(), 8) ^ hash ^ second, word(bytes.data() + 8, 8) ^ hash);
+  }
+  const std::size_t half = std::min<std::size_t>(bytes.size(), 8);
+  const std::uint64_t low = half == 0 ? 0 : word(bytes.data(), half);
+  const std::uint64_t high = bytes.size() <= 8 ? 0 : word(bytes.data() + 8, bytes.size() - 8);
+  hash = folded_product(low ^ hash ^ second, high ^ hash);
+  return folded_product(hash ^ first, size ^ second);
+}
 
 }  // namespace
 
@@ -94,8 +102,6 @@ Result<Position> TableCore::put(std::string_view group, std::string_view member,
     return make_error_code(Errc::too_large);
   }
   const RecordView view{.owner = self_ref, .group = group, .member = member, .record = record};
-  std::string entry;
-  append_entry({Entry::Operation::put, group, member, record}, entry);
   const std::uint64_t at = hash(group);
   Shard& shard = shard_for(at);
   Position position = 0;
@@ -103,8 +109,10 @@ Result<Position> TableCore::put(std::string_view group, std::string_view member,
   const auto begun = std::chrono::steady_clock::now();
   {
     std::unique_lock lock(shard.mutex);
-    store(shard, at, view, own_totals_);
-    position = log_.append(entry);
+    Change change;
+    store(shard, at, view, own_totals_.epoch, change);
+    position = log_.append({Entry::Operation::put, group, member, record});
+    add(change, own_totals_);
     lost = options_.unique && !is_winner(shard.records, at, view);
   }
   note_stall(begun);
@@ -121,10 +129,10 @@ Position TableCore::erase(std::string_view group, std::string_view member) {
   const auto begun = std::chrono::steady_clock::now();
   {
     std::unique_lock lock(shard.mutex);
-    if (!remove(shard, at, view, own_totals_, nullptr)) return log_.head();
-    std::string entry;
-    append_entry({Entry::Operation::erase, group, member, {}}, entry);
-    position = log_.append(entry);
+    Change change;
+    if (!remove(shard, at, view, change, nullptr)) return log_.head();
+    position = log_.append({Entry::Operation::erase, group, member, {}});
+    add(change, own_totals_);
   }
   note_stall(begun);
   wake_();
@@ -140,32 +148,43 @@ void TableCore::note_stall(std::chrono::steady_clock::time_point since) {
   }
 }
 
-void TableCore::store(Shard& shard, std::uint64_t at, const RecordView& record,
-                      OwnerTotals& totals) {
-  RecordView old = record;
-  old.record = shard.records.find(at, record);
-  if (old.record.data() != nullptr) {
-    totals.sum -= digest_of(old);
-    totals.bytes -= RecordShard::footprint(old);
-  } else {
-    ++totals.records;
-  }
-  totals.sum += digest_of(record);
-  totals.bytes += RecordShard::footprint(record);
-  shard.records.put(at, record, totals.epoch);
+void TableCore::add(const Change& change, OwnerTotals& totals) {
+  if (change.records != 0) totals.records.fetch_add(change.records, std::memory_order_relaxed);
+  if (change.bytes != 0) totals.bytes.fetch_add(change.bytes, std::memory_order_relaxed);
+  if (change.sum != 0) totals.sum.fetch_add(change.sum, std::memory_order_relaxed);
 }
 
-bool TableCore::remove(Shard& shard, std::uint64_t at, const RecordView& record,
-                       OwnerTotals& totals, std::string* old_record) {
-  RecordView old = record;
-  old.record = shard.records.find(at, record);
-  if (old.record.data() == nullptr) return false;
-  --totals.records;
-  totals.sum -= digest_of(old);
-  totals.bytes -= RecordShard::footprint(old);
-  if (old_record != nullptr) old_record->assign(old.record);
-  shard.records.erase(at, record);
+// Whether it is new or differs from the one before.
+bool TableCore::store(Shard& shard, std::uint64_t at, const RecordView& record, std::uint16_t epoch,
+                      Change& change) {
+  bool is_new = true;
+  bool differs = true;
+  shard.records.put(at, record, epoch, [&](std::string_view old_record) {
+    is_new = false;
+    differs = old_record != record.record;
+    if (!differs) return;
+    RecordView old = record;
+    old.record = old_record;
+    change.sum -= digest_of(old);
+    change.bytes -= RecordShard::footprint(old);
+  });
+  if (!differs) return false;
+  if (is_new) ++change.records;
+  change.sum += digest_of(record);
+  change.bytes += RecordShard::footprint(record);
   return true;
+}
+
+bool TableCore::remove(Shard& shard, std::uint64_t at, const RecordView& record, Change& change,
+                       std::string* old_record) {
+  return shard.records.erase(at, record, [&](std::string_view record_was) {
+    RecordView old = record;
+    old.record = record_was;
+    --change.records;
+    change.sum -= digest_of(old);
+    change.bytes -= RecordShard::footprint(old);
+    if (old_record != nullptr) old_record->assign(record_was);
+  });
 }
 
 bool TableCore::beats(const RecordView& a, const RecordView& b) const {
@@ -246,6 +265,7 @@ void TableCore::when_replicated(Position position, Deadline deadline, Replicated
   auto closed = waits_.with([&](Waits& waits) {
     if (!waits.closed) {
       waits.by_position.emplace(position, Wait{.deadline = deadline, .done = std::move(done)});
+      waits.next_deadline = std::min(waits.next_deadline, deadline);
     }
     return waits.closed;
   });
@@ -270,15 +290,19 @@ void TableCore::settle_waits(Position acked, Deadline now) {
   std::vector<std::pair<ReplicatedHandler, boost::system::error_code>> due;
   waits_.with([&](Waits& waits) {
     auto& all = waits.by_position;
+    const auto reached = all.upper_bound(acked);
+    for (auto wait = all.begin(); wait != reached; wait = all.erase(wait)) {
+      due.emplace_back(std::move(wait->second.done), boost::system::error_code());
+    }
+    if (now < waits.next_deadline) return;
+    waits.next_deadline = Deadline::max();
     for (auto wait = all.begin(); wait != all.end();) {
-      bool reached = wait->first <= acked;
-      if (!reached && wait->second.deadline > now) {
+      if (wait->second.deadline > now) {
+        waits.next_deadline = std::min(waits.next_deadline, wait->second.deadline);
         ++wait;
         continue;
       }
-      boost::system::error_code error;
-      if (!reached) error = Errc::deadline_passed;
-      due.emplace_back(std::move(wait->second.done), error);
+      due.emplace_back(std::move(wait->second.done), make_error_code(Errc::deadline_passed));
       wait = all.erase(wait);
     }
   });

@@ -146,6 +146,13 @@ class TableCore {
     bool stale_possible = false;
   };
 
+  // What some writes change of an owner's totals, so that these are touched once for many.
+  struct Change {
+    std::uint64_t records = 0;  // These wrap: what is taken away is added as its complement.
+    std::uint64_t bytes = 0;
+    std::uint64_t sum = 0;
+  };
+
   struct Wait {
     Deadline deadline;
     ReplicatedHandler done;
@@ -153,7 +160,8 @@ class TableCore {
 
   struct Waits {
     std::multimap<Position, Wait> by_position;
-    boost::system::error_code closed;  // Set: no wait begins any more.
+    Deadline next_deadline = Deadline::max();  // None ends before it.
+    boost::system::error_code closed;          // Set: no wait begins any more.
   };
 
   struct Lost {
@@ -166,16 +174,18 @@ class TableCore {
   const Shard& shard_for(std::uint64_t hash) const { return shards_[hash % shard_count]; }
   OwnerTotals& totals(NodeRef owner);
   const OwnerTotals* find_totals(NodeRef owner) const;
-  void store(Shard& shard, std::uint64_t hash, const RecordView& record, OwnerTotals& totals);
-  bool remove(Shard& shard, std::uint64_t hash, const RecordView& record, OwnerTotals& totals,
-              std::string* old);
+  static std::uint64_t digest_of(const RecordView& record);
+  static void add(const Change& change, OwnerTotals& totals);
+  static bool store(Shard& shard, std::uint64_t hash, const RecordView& record, std::uint16_t epoch,
+                    Change& change);
+  static bool remove(Shard& shard, std::uint64_t hash, const RecordView& record, Change& change,
+                     std::string* old);
   bool beats(const RecordView& a, const RecordView& b) const;
   bool is_winner(const RecordShard& records, std::uint64_t hash, const RecordView& record) const;
   bool take_lost(Shard& shard, std::uint64_t hash, std::string_view group, std::string_view member,
                  Lost& lost);
   void report(const Lost& lost);
   void sweep(NodeRef owner, std::size_t shard, FunctionRef<bool(std::uint16_t epoch)> stale);
-  static std::uint64_t digest_of(const RecordView& record);
   void tell(bool put, const RecordView& record) const;
   void note_stall(std::chrono::steady_clock::time_point since);
 

@@ -1,6 +1,7 @@
 // The part of TableCore that links use: copying this node's records out, and applying the others'.
 
 #include <mutex>
+#include <utility>
 
 #include "replication/entry.h"
 #include "replication/owners.h"
@@ -41,15 +42,20 @@ void TableCore::tell(bool put, const RecordView& record) const {
 
 bool TableCore::apply(NodeRef owner, std::string_view entries, std::uint64_t& count) {
   OwnerTotals& totals = this->totals(owner);
+  const bool watched = !watchers_.empty();
+  Change change;
   std::string old;
   Lost lost;
+  bool well_formed = true;
   while (!entries.empty()) {
     auto entry = take_entry(entries);
-    if (!entry) return false;
-    ++count;
     // A record of a unique table that is too short for its stamp is from no release of ours.
-    bool put = entry->operation == Entry::Operation::put;
-    if (put && options_.unique && entry->record.size() < 8) return false;
+    const bool put = entry && entry->operation == Entry::Operation::put;
+    if (!entry || (put && options_.unique && entry->record.size() < 8)) {
+      well_formed = false;
+      break;
+    }
+    ++count;
     RecordView view{
         .owner = owner, .group = entry->group, .member = entry->member, .record = entry->record};
     const std::uint64_t at = hash(view.group);
@@ -60,19 +66,21 @@ bool TableCore::apply(NodeRef owner, std::string_view entries, std::uint64_t& co
       std::unique_lock lock(shard.mutex);
       if (put) {
         // A snapshot repeats what is here already; only differences are told.
-        std::string_view before = shard.records.find(at, view);
-        changed = before.data() == nullptr || before != view.record;
-        store(shard, at, view, totals);
+        changed = store(shard, at, view, totals.epoch, change);
         conflict = options_.unique && take_lost(shard, at, view.group, view.member, lost);
       } else {
-        changed = remove(shard, at, view, totals, &old);
+        changed = remove(shard, at, view, change, watched ? &old : nullptr);
         view.record = old;
       }
     }
-    if (changed) tell(put, view);
+    if (changed && watched) {
+      add(std::exchange(change, {}), totals);  // A watcher may look at the table's size.
+      tell(put, view);
+    }
     if (conflict) report(lost);
   }
-  return true;
+  add(change, totals);
+  return well_formed;
 }
 
 bool TableCore::take_lost(Shard& shard, std::uint64_t at, std::string_view group,
@@ -88,10 +96,10 @@ bool TableCore::take_lost(Shard& shard, std::uint64_t at, std::string_view group
   lost.group = group;
   lost.member = member;
   lost.winner = best.owner;
-  remove(shard, at, ours, own_totals_, &lost.record);
-  std::string entry;
-  append_entry({Entry::Operation::erase, group, member, {}}, entry);
-  log_.append(entry);
+  Change change;
+  remove(shard, at, ours, change, &lost.record);
+  log_.append({Entry::Operation::erase, group, member, {}});
+  add(change, own_totals_);
   return true;
 }
 
@@ -156,23 +164,29 @@ void TableCore::sweep(NodeRef owner, std::size_t index, FunctionRef<bool(std::ui
   struct Swept {
     std::string group, member, record;
   };
-  std::vector<Swept> swept;
   Shard& shard = shards_[index];
-  {
-    std::unique_lock lock(shard.mutex);
-    shard.records.erase_if([&](const RecordView& at, std::uint16_t epoch) {
-      if (at.owner != owner || !stale(epoch)) return false;
-      --totals.records;
-      totals.sum -= digest_of(at);
-      totals.bytes -= RecordShard::footprint(at);
-      if (!watchers_.empty()) {
-        swept.push_back({std::string(at.group), std::string(at.member), std::string(at.record)});
-      }
-      return true;
-    });
-  }
-  for (const Swept& at : swept) {
-    tell(false, {.owner = owner, .group = at.group, .member = at.member, .record = at.record});
+  RecordShard::Walk walk;
+  // In steps, between which readers and writers of the shard have their turn.
+  for (bool done = false; !done;) {
+    std::vector<Swept> swept;
+    Change change;
+    {
+      std::unique_lock lock(shard.mutex);
+      done = shard.records.erase_some(walk, [&](const RecordView& at, std::uint16_t epoch) {
+        if (at.owner != owner || !stale(epoch)) return false;
+        --change.records;
+        change.sum -= digest_of(at);
+        change.bytes -= RecordShard::footprint(at);
+        if (!watchers_.empty()) {
+          swept.push_back({std::string(at.group), std::string(at.member), std::string(at.record)});
+        }
+        return true;
+      });
+    }
+    add(change, totals);
+    for (const Swept& at : swept) {
+      tell(false, {.owner = owner, .group = at.group, .member = at.member, .record = at.record});
+    }
   }
 }
 

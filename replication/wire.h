@@ -26,10 +26,12 @@ class WireReader {
 
   template <std::unsigned_integral T>
   T number() {
-    T value = 0;
-    for (char byte : bytes(sizeof(T))) {
+    const std::string_view taken = bytes(sizeof(T));
+    if (taken.empty()) return 0;
+    T value = 0;  // The compiler makes one load and one swap of this.
+    for (std::size_t i = 0; i < sizeof(T); ++i) {
       value = static_cast<T>((static_cast<std::uint64_t>(value) << 8) |
-                             static_cast<unsigned char>(byte));
+                             static_cast<unsigned char>(taken[i]));
     }
     return value;
   }

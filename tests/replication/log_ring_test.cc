@@ -13,6 +13,10 @@ std::string entry(const std::string& group, const std::string& record = "record"
   return bytes;
 }
 
+Position append(LogRing& ring, const std::string& group, const std::string& record = "record") {
+  return ring.append({Entry::Operation::put, group, "", record});
+}
+
 std::vector<std::string> groups(std::string_view entries) {
   std::vector<std::string> all;
   while (!entries.empty()) {
@@ -25,7 +29,7 @@ std::vector<std::string> groups(std::string_view entries) {
 
 TEST(LogRing, IsReadFromAnyPositionThatItKeeps) {
   LogRing ring(1 << 20);
-  for (int i = 1; i <= 5; ++i) EXPECT_EQ(ring.append(entry(std::to_string(i))), Position(i));
+  for (int i = 1; i <= 5; ++i) EXPECT_EQ(append(ring, std::to_string(i)), Position(i));
   LogRing::Cursor cursor{.position = 2};
   std::string out;
   ASSERT_TRUE(ring.read(cursor, 1 << 20, nullptr, out));
@@ -41,7 +45,7 @@ TEST(LogRing, ReadsInPiecesWithoutLossOrRepetition) {
   std::vector<std::string> written;
   for (int i = 0; i < 2000; ++i) {
     written.push_back(std::to_string(i));
-    ring.append(entry(written.back(), std::string(100 + i % 900, 'x')));
+    append(ring, written.back(), std::string(100 + i % 900, 'x'));
   }
   LogRing::Cursor cursor;
   std::string out;
@@ -51,7 +55,7 @@ TEST(LogRing, ReadsInPiecesWithoutLossOrRepetition) {
 
 TEST(LogRing, LeavesOutWhatIsNotWantedAndMovesOn) {
   LogRing ring(1 << 20);
-  for (int i = 1; i <= 6; ++i) ring.append(entry(std::to_string(i)));
+  for (int i = 1; i <= 6; ++i) append(ring, std::to_string(i));
   LogRing::Cursor cursor;
   std::string out;
   auto even = [](std::string_view, Position position) { return position % 2 == 0; };
@@ -64,7 +68,7 @@ TEST(LogRing, LeavesOutWhatIsNotWantedAndMovesOn) {
 TEST(LogRing, SaysWhenAReaderIsTooLate) {
   LogRing ring(200 * 1024);
   LogRing::Cursor cursor;
-  for (int i = 0; i < 1000; ++i) ring.append(entry(std::to_string(i), std::string(1000, 'x')));
+  for (int i = 0; i < 1000; ++i) append(ring, std::to_string(i), std::string(1000, 'x'));
   EXPECT_FALSE(ring.has_after(0));
   EXPECT_TRUE(ring.has_after(990));
   EXPECT_TRUE(ring.has_after(1000));
