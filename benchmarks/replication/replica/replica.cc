@@ -1,12 +1,12 @@
 #include "benchmarks/replication/replica/replica.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
-#include <mutex>
+#include <semaphore>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -55,12 +55,31 @@ class Answer {
 
 std::string error(const std::string& why) { return "error " + why; }
 
-// A caller is what a coroutine would be: its next write begins where its last one has ended.
+// Callers are what coroutines would be: when writes are done, as many others may begin. Whoever
+// begins them sleeps until then, and is woken once however many are done.
 struct Callers {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::uint64_t free = 0;
-  std::uint64_t failed = 0;
+  std::atomic<std::uint64_t> done{0};
+  std::atomic<std::uint64_t> failed{0};
+  Latencies latencies;  // Link thread, until all are done.
+
+  void end(boost::system::error_code error) {
+    if (error) ++failed;
+    ++done;
+    if (sleeping.exchange(false)) woken.release();
+  }
+
+  void wait_until(std::uint64_t wanted) {
+    while (done < wanted) {
+      sleeping = true;
+      // If they have ended in between, whoever takes the flag back says whether a wake-up comes.
+      if (done >= wanted && sleeping.exchange(false)) return;
+      woken.acquire();
+    }
+  }
+
+ private:
+  std::atomic<bool> sleeping{false};
+  std::binary_semaphore woken{0};
 };
 
 }  // namespace
@@ -223,42 +242,28 @@ std::string Replica::acknowledged(Words& words) {
   const std::uint64_t first = words.number();
   const std::uint64_t keys = std::max<std::uint64_t>(1, words.number(1));
   auto state = std::make_shared<Callers>();
-  auto latencies = std::make_shared<Latencies>();  // Under the lock, too.
-  state->free = callers;
   const double cpu_before = usage().cpu_seconds;
   const auto begun = Clock::now();
-  for (std::uint64_t done = 0; done < count;) {
-    std::uint64_t free = 0;
-    {
-      std::unique_lock lock(state->mutex);
-      state->changed.wait(lock, [&] { return state->free != 0; });
-      free = std::exchange(state->free, 0);
-    }
-    for (; free > 0 && done < count; --free, ++done) {
-      const std::uint64_t number = first + done % keys;
-      const SessionKey key = session_key(number);
-      const Session record = session_record(number, ++serial_, encoded_bytes_);
-      const auto written_at = Clock::now();
-      auto written = sessions_.put(key, record);
-      if (!written) return error(written.error().message());
-      sessions_.when_replicated(*written, replication::in(30s),
-                                [state, latencies, written_at](boost::system::error_code error) {
-                                  std::lock_guard lock(state->mutex);
-                                  if (error) ++state->failed;
-                                  latencies->add(Clock::now() - written_at);
-                                  ++state->free;
-                                  state->changed.notify_one();
-                                });
-    }
+  for (std::uint64_t at = 0; at < count; ++at) {
+    if (at >= callers) state->wait_until(at - callers + 1);
+    const std::uint64_t number = first + at % keys;
+    const auto written_at = Clock::now();
+    auto written =
+        sessions_.put(session_key(number), session_record(number, ++serial_, encoded_bytes_));
+    if (!written) return error(written.error().message());
+    sessions_.when_replicated(*written, replication::in(30s),
+                              [state, written_at](boost::system::error_code error) {
+                                state->latencies.add(Clock::now() - written_at);
+                                state->end(error);
+                              });
   }
-  std::unique_lock lock(state->mutex);
-  state->changed.wait(lock, [&] { return latencies->count() == count; });
+  state->wait_until(count);
   if (state->failed != 0) return error(std::to_string(state->failed) + " were not replicated");
   return Answer()
       .with("writes", count)
       .with_seconds(seconds_since(begun))
       .with("cpu", usage().cpu_seconds - cpu_before)
-      .with_times(*latencies);
+      .with_times(state->latencies);
 }
 
 std::string Replica::one_by_one(Words& words) {
@@ -292,32 +297,23 @@ std::string Replica::windowed(Words& words) {
   const std::uint64_t first = words.number();
   const std::uint64_t keys = std::max<std::uint64_t>(1, words.number(1));
   auto state = std::make_shared<Callers>();
-  state->free = 10;
   const double cpu_before = usage().cpu_seconds;
   const auto begun = Clock::now();
-  for (std::uint64_t done = 0; done < count;) {
-    {
-      std::unique_lock lock(state->mutex);
-      state->changed.wait(lock, [&] { return state->free != 0; });
-      --state->free;
-    }
+  std::uint64_t parts = 0;
+  for (std::uint64_t written = 0; written < count; ++parts) {
+    if (parts >= 10) state->wait_until(parts - 9);
     Position last = 0;
-    for (std::uint64_t at = 0; at < part && done < count; ++at, ++done) {
-      const std::uint64_t number = first + done % keys;
-      auto written =
+    for (std::uint64_t at = 0; at < part && written < count; ++at, ++written) {
+      const std::uint64_t number = first + written % keys;
+      auto position =
           sessions_.put(session_key(number), session_record(number, ++serial_, encoded_bytes_));
-      if (!written) return error(written.error().message());
-      last = *written;
+      if (!position) return error(position.error().message());
+      last = *position;
     }
-    sessions_.when_replicated(last, replication::in(30s), [state](boost::system::error_code error) {
-      std::lock_guard lock(state->mutex);
-      if (error) ++state->failed;
-      ++state->free;
-      state->changed.notify_one();
-    });
+    sessions_.when_replicated(last, replication::in(30s),
+                              [state](boost::system::error_code error) { state->end(error); });
   }
-  std::unique_lock lock(state->mutex);
-  state->changed.wait(lock, [&] { return state->free == 10; });
+  state->wait_until(parts);
   if (state->failed != 0) return error(std::to_string(state->failed) + " were not replicated");
   return Answer()
       .with("writes", count)
