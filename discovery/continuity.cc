@@ -13,4 +13,6 @@ void Continuity::answered(Moment now, std::optional<Stamp> clock) {
   last_ = now;
 }
 
+bool Continuity::has_lasted_a_lease() const { return since_ && last_ - *since_ >= lease_; }
+
 }  // namespace discovery

@@ -27,7 +27,7 @@ class Continuity {
   void failed() { since_.reset(); }
 
   /// Whether, at the last answer, every node had had the time of a lease to renew.
-  [[nodiscard]] bool has_lasted_a_lease() const { return since_ && last_ - *since_ >= lease_; }
+  [[nodiscard]] bool has_lasted_a_lease() const;
 
  private:
   const std::chrono::milliseconds lease_;
