@@ -79,7 +79,7 @@ TEST_F(CountedRegistryTest, TakesAnAnswerForNoFailureOfTheDatabase) {
 }
 
 TEST_F(CountedRegistryTest, CountsNothingOfAFileAsADatabases) {
-  CountedRegistry registry = registry_of(CountedRegistry::Kind::file);
+  CountedRegistry registry = registry_of(CountedRegistry::Kind::other);
   answer_ = discovery::Errc::registry_unavailable;
   EXPECT_FALSE(registry.renew({}, 15s));
   EXPECT_TRUE(has_line("meerkat_lease_renewals_total{result=\"failed\"} 1"));
