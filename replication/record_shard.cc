@@ -40,6 +40,7 @@ class RecordShard::Slot {
     return has_entry() && bits_ >> address_bits == (hash & 0xffff);
   }
   Entry* entry() const {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the pointer shares its word to save another.
     return reinterpret_cast<Entry*>(bits_ & ((std::uint64_t{1} << address_bits) - 1));
   }
   void free() { bits_ = 0; }
