@@ -252,13 +252,11 @@ void ElementScanner::note_top_tag() {
   ElementScan::TopTag& tag = scan_.top_tag;
   for (const ElementScan::Attribute& attribute : scan_.attributes) {
     const std::string_view name = text(attribute.name.begin, attribute.name.size);
-    ElementScan::TopTag::Part* part = name == "to"         ? &tag.to
-                                      : name == "from"     ? &tag.from
-                                      : name == "id"       ? &tag.id
-                                      : name == "type"     ? &tag.type
-                                      : name == "xmlns"    ? &tag.ns
-                                      : name == "xml:lang" ? &tag.lang
-                                                           : nullptr;
+    ElementScan::TopTag::Part* part = name == "to"      ? &tag.to
+                                      : name == "from"  ? &tag.from
+                                      : name == "type"  ? &tag.type
+                                      : name == "xmlns" ? &tag.ns
+                                                        : nullptr;
     if (part == nullptr) {
       continue;
     }

@@ -74,7 +74,7 @@ struct ElementScan {
       std::uint32_t value_begin = 0;
       std::uint32_t value_size = 0;
     };
-    Part to, from, id, type, lang, ns;
+    Part to, from, type, ns;
     bool needs_decoding = false;  ///< One of the values holds a reference.
   };
 

@@ -43,10 +43,8 @@ StanzaHead StanzaHead::of(std::string_view bytes, const ElementScan& scan) {
     return ByteSpan{begin, part.value_begin + part.value_size + 1};
   };
   head.type = value(tag.type);
-  head.id = value(tag.id);
   head.from = value(tag.from);
   head.to = value(tag.to);
-  head.lang = value(tag.lang);
   head.from_span = span(tag.from);
   head.to_span = span(tag.to);
   head.ns_span = span(tag.ns);

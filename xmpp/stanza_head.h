@@ -21,14 +21,14 @@ struct ByteSpan {
 /// What routing reads of a stanza, taken from its start tag without a tree; and the way to send the
 /// stanza's own bytes on with addresses of ours.
 ///
-/// There is one only of a stanza in jabber:client whose `to`, `from`, `id` and `type` hold no
+/// There is one only of a stanza in jabber:client whose `to`, `from` and `type` hold no
 /// references and whose bytes stand alone (StreamParser rewrote nothing): nearly all are so, and
 /// the others take the way through Stanza. Both ways give the same stanza (hardening X14).
 ///
 /// Views and spans are of the stanza's bytes.
 struct StanzaHead {
   StanzaKind kind = StanzaKind::other;
-  std::string_view type, id, from, to, lang;  ///< As written; empty when absent.
+  std::string_view type, from, to;  ///< As written; empty when absent.
 
   std::uint32_t name_end = 0;  ///< Behind the element's name.
   /// The attributes that are not sent on as they are, each with the space before it.
