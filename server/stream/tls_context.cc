@@ -72,9 +72,9 @@ Made TlsContext::load(const std::string& certificate_file, const std::string& ke
     return "cannot read the certificate " + certificate_file + ": " + openssl_reason();
   }
   if (SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return "cannot read the key " + key_file + ": " + openssl_reason();
-  }
-  if (SSL_CTX_check_private_key(context) != 1) {
+    const bool is_of_another = ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH;
+    const std::string reason = openssl_reason();
+    if (!is_of_another) return "cannot read the key " + key_file + ": " + reason;
     return "the key " + key_file + " does not belong to the certificate " + certificate_file;
   }
   return finish(std::move(tls));
