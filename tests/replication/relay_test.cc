@@ -2,241 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <atomic>
-#include <set>
-#include <thread>
+#include <optional>
 
 #include "replication/relay_frames.h"
-#include "tests/replication/nodes.h"
-#include "tests/support/tcp_gate.h"
+#include "tests/replication/relay_net.h"
 
 namespace replication {
 namespace {
-
-using tests::TcpGate;
-using Messages = std::vector<std::string>;
-
-struct RelayNode : TestNode {
-  explicit RelayNode(NodeOptions options) : TestNode(std::move(options)) {
-    node->on_message([this](NodeRef from, std::string_view payload) {
-      received.with([&](auto& all) { all[node->id(from).name].emplace_back(payload); });
-    });
-    node->on_undelivered([this](NodeRef, std::string payload) {
-      returned.with([&](Messages& all) { all.push_back(std::move(payload)); });
-    });
-  }
-  ~RelayNode() { kill(); }  // Its thread fills what is destroyed next.
-
-  Messages from(const std::string& name) const {
-    return received.with([&](const auto& all) {
-      auto found = all.find(name);
-      return found == all.end() ? Messages() : found->second;
-    });
-  }
-
-  Guarded<std::map<std::string, Messages>> received;
-  Guarded<Messages> returned;
-};
-
-// Nodes "a", "b", "c", … each of which dials each other one through a gate of its own.
-class Net {
- public:
-  using Change = std::function<void(NodeOptions&)>;
-
-  explicit Net(
-      std::size_t count, const Change& change = [](NodeOptions&) {}) {
-    for (std::size_t at = 0; at < count; ++at) {
-      NodeOptions options = quick(std::string(1, static_cast<char>('a' + at)));
-      options.forget_after = 60s;
-      change(options);
-      nodes_.push_back(std::make_unique<RelayNode>(options));
-      nodes_.back()->start();
-    }
-    for (std::size_t from = 0; from < count; ++from) {
-      for (std::size_t to = 0; to < count; ++to) {
-        if (from == to) continue;
-        gates_[{name(from), name(to)}] = std::make_unique<TcpGate>(nodes_[to]->node->listen_port());
-      }
-    }
-  }
-
-  // Tells all but `left_out` of all.
-  void introduce(const std::string& left_out = {}) {
-    for (auto& node : nodes_) {
-      if (node->node && node->node->id().name != left_out) introduce_to(*node);
-    }
-  }
-
-  void introduce_to(RelayNode& node) {
-    std::vector<PeerAddress> peers;
-    for (auto& [pair, gate] : gates_) {
-      if (pair.first != node.node->id().name) continue;
-      const bool refused = refused_.contains(std::minmax(pair.first, pair.second));
-      // Nobody listens at port 1.
-      const std::uint16_t port = refused ? 1 : gate->port();
-      peers.push_back({pair.second, "127.0.0.1", port});
-    }
-    node.node->set_peers(peers);
-  }
-
-  bool join() {
-    introduce();
-    return all_linked();
-  }
-
-  bool all_linked() {
-    return eventually(10s, [&] {
-      return every_pair(
-          [](RelayNode& node, RelayNode& other) { return node.ready(other.node->id().name); });
-    });
-  }
-
-  bool none_relayed() {
-    return eventually(10s, [&] {
-      return every_pair([](RelayNode& node, RelayNode& other) {
-        const PeerStatus peer = node.peer(other.node->id().name);
-        return peer.state == PeerState::ready && peer.via.empty();
-      });
-    });
-  }
-
-  // What each node has of each is what that has itself.
-  bool equal() {
-    return every_pair([](RelayNode& node, RelayNode& other) {
-      return node.texts->digest(node.ref(other)) == other.texts->digest(self_ref);
-    });
-  }
-
-  bool relayed(const std::string& x, const std::string& y) {
-    return eventually(10s, [&] { return is_relayed(x, y) && is_relayed(y, x); });
-  }
-  bool is_relayed(const std::string& x, const std::string& y) {
-    const PeerStatus peer = (*this)[x].peer(y);
-    return peer.state == PeerState::ready && !peer.via.empty();
-  }
-
-  void cut(const std::string& x, const std::string& y) { both(x, y, &TcpGate::cut); }
-  void stall(const std::string& x, const std::string& y) { both(x, y, &TcpGate::stall); }
-  void open(const std::string& x, const std::string& y) { both(x, y, &TcpGate::open); }
-
-  // As a firewall that answers dials with a reset.
-  void refuse(const std::string& x, const std::string& y) {
-    refused_.insert(std::minmax(x, y));
-    introduce_to((*this)[x]);
-    introduce_to((*this)[y]);
-    cut(x, y);
-  }
-  void allow(const std::string& x, const std::string& y) {
-    refused_.erase(std::minmax(x, y));
-    open(x, y);
-    introduce_to((*this)[x]);
-    introduce_to((*this)[y]);
-  }
-
-  RelayNode& operator[](const std::string& name) {
-    return *nodes_.at(static_cast<std::size_t>(name.front() - 'a'));
-  }
-
-  // Bytes from x to y vanish; those from y to x arrive.
-  void lose(const std::string& x, const std::string& y) {
-    for (bool client : {true, false}) {
-      gates_.at(client ? Pair(x, y) : Pair(y, x))
-          ->tamper([client](bool from_client, std::size_t, std::string& bytes) {
-            if (from_client == client) bytes.clear();
-          });
-    }
-  }
-
-  // From here on dials go to the nodes themselves, whose kernels refuse for them once they are
-  // dead.
-  void direct() {
-    for (auto& node : nodes_) {
-      std::vector<PeerAddress> peers;
-      for (auto& other : nodes_) peers.push_back(other->address());
-      node->node->set_peers(peers);
-    }
-  }
-
-  std::string events() {
-    std::string all;
-    for (auto& node : nodes_) {
-      if (node->node) all += "-- " + node->node->id().name + "\n" + node->events.all();
-    }
-    return all;
-  }
-
- private:
-  using Pair = std::pair<std::string, std::string>;
-
-  static std::string name(std::size_t at) { return std::string(1, static_cast<char>('a' + at)); }
-
-  void both(const std::string& x, const std::string& y, void (TcpGate::*change)()) {
-    ((*gates_.at({x, y})).*change)();
-    ((*gates_.at({y, x})).*change)();
-  }
-
-  bool every_pair(const std::function<bool(RelayNode&, RelayNode&)>& holds) {
-    for (auto& node : nodes_) {
-      for (auto& other : nodes_) {
-        if (node == other || !node->node || !other->node) continue;
-        if (!holds(*node, *other)) return false;
-      }
-    }
-    return true;
-  }
-
-  std::vector<std::unique_ptr<RelayNode>> nodes_;
-  std::map<Pair, std::unique_ptr<TcpGate>> gates_;
-  std::set<Pair> refused_;
-};
-
-// Sends numbered messages and writes numbered records, both ways, until it is stopped.
-class Traffic {
- public:
-  Traffic(RelayNode& x, RelayNode& y) : x_(x), y_(y), thread_([this] { run(); }) {}
-  ~Traffic() { stop(); }
-
-  void stop() {
-    stopping_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-
-  // Once stopped: whether all that was sent has come, once and in order.
-  bool arrived() {
-    const std::string x = x_.node->id().name, y = y_.node->id().name;
-    return eventually(10s, [&] { return x_.from(y) == sent_ && y_.from(x) == sent_; });
-  }
-  std::size_t count() const { return sent_.size(); }
-  std::chrono::steady_clock::duration longest_write() const { return longest_write_; }
-
- private:
-  void run() {
-    while (!stopping_) {
-      sent_.push_back(std::to_string(sent_.size()));
-      for (auto [from, to] : {std::pair(&x_, &y_), std::pair(&y_, &x_)}) {
-        const auto begun = std::chrono::steady_clock::now();
-        EXPECT_TRUE(from->texts->put({std::to_string(sent_.size() % 100), ""}, sent_.back()));
-        longest_write_ = std::max(longest_write_, std::chrono::steady_clock::now() - begun);
-        EXPECT_TRUE(from->node->send(to->node->id(), sent_.back()));
-      }
-      std::this_thread::yield();
-      if (sent_.size() % 10 == 0) pause();
-    }
-  }
-
-  // Some thousand messages a second are enough.
-  void pause() {
-    eventually(2ms, [this] { return stopping_.load(); });
-  }
-
-  RelayNode& x_;
-  RelayNode& y_;
-  Messages sent_;
-  std::chrono::steady_clock::duration longest_write_{};
-  std::atomic<bool> stopping_{false};
-  std::thread thread_;
-};
 
 bool is_gone(RelayNode& node, const std::string& name) { return node.events.has("gone " + name); }
 
@@ -300,58 +72,49 @@ TEST(Relay, KeepsANodeAliveThatRefusesOurDials) {
   EXPECT_EQ(net["a"].at({"k", ""}), (std::map<std::string, std::string>{{"b", "kept"}}));
 }
 
-TEST(Relay, ChangesWhenTheRelayDies) {
-  Net net(4);
-  ASSERT_TRUE(net.join()) << net.events();
-  Traffic traffic(net["a"], net["b"]);
-  net.cut("a", "b");
-  ASSERT_TRUE(net.relayed("a", "b")) << net.events();
-  const std::string first = net["a"].peer("b").via;
-  const std::string second = first == "c" ? "d" : "c";
-  net[first].kill();
-  EXPECT_TRUE(eventually(5s, [&] {
-    return net.is_relayed("a", "b") && net["a"].peer("b").via == second &&
-           net["b"].peer("a").via == second;
-  })) << net.events();
-  traffic.stop();
-  EXPECT_TRUE(traffic.arrived()) << net.events();
-  EXPECT_TRUE(eventually(5s, [&] { return net.equal(); }));
-  EXPECT_FALSE(is_gone(net["a"], "b") || is_gone(net["b"], "a")) << net.events();
+/// Two nodes that talk through one of two others, when that one stops to serve.
+class ChangeOfRelay : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(net_.join()) << net_.events();
+    traffic_.emplace(net_["a"], net_["b"]);
+    net_.cut("a", "b");
+    ASSERT_TRUE(net_.relayed("a", "b")) << net_.events();
+    first_ = net_["a"].peer("b").via;
+  }
+
+  /// All goes on through the other one, and what was on its way comes too.
+  void expect_the_other() {
+    const std::string second = first_ == "c" ? "d" : "c";
+    EXPECT_TRUE(eventually(5s, [&] {
+      return net_.is_relayed("a", "b") && net_["a"].peer("b").via == second &&
+             net_["b"].peer("a").via == second;
+    })) << net_.events();
+    traffic_->stop();
+    EXPECT_TRUE(traffic_->arrived()) << net_.events();
+    EXPECT_TRUE(eventually(5s, [&] { return net_.equal("a", "b"); }));
+    EXPECT_FALSE(is_gone(net_["a"], "b") || is_gone(net_["b"], "a")) << net_.events();
+  }
+
+  Net net_{4};
+  std::optional<Traffic> traffic_;
+  std::string first_;
+};
+
+TEST_F(ChangeOfRelay, ComesWhenItDies) {
+  net_[first_].kill();
+  expect_the_other();
 }
 
-TEST(Relay, ChangesWhenTheRelayHangs) {
-  Net net(4);
-  ASSERT_TRUE(net.join()) << net.events();
-  Traffic traffic(net["a"], net["b"]);
-  net.cut("a", "b");
-  ASSERT_TRUE(net.relayed("a", "b")) << net.events();
-  const std::string first = net["a"].peer("b").via;
-  const std::string second = first == "c" ? "d" : "c";
-  for (const char* end : {"a", "b"}) net.stall(end, first);
-  EXPECT_TRUE(eventually(5s, [&] {
-    return net.is_relayed("a", "b") && net["a"].peer("b").via == second &&
-           net["b"].peer("a").via == second;
-  })) << net.events();
-  traffic.stop();
-  EXPECT_TRUE(traffic.arrived()) << net.events();
-  EXPECT_FALSE(is_gone(net["a"], "b") || is_gone(net["b"], "a")) << net.events();
+TEST_F(ChangeOfRelay, ComesWhenItHangs) {
+  for (const char* end : {"a", "b"}) net_.stall(end, first_);
+  expect_the_other();
 }
 
-TEST(Relay, ChangesWhenTheRelayLeaves) {
-  Net net(4);
-  ASSERT_TRUE(net.join()) << net.events();
-  Traffic traffic(net["a"], net["b"]);
-  net.cut("a", "b");
-  ASSERT_TRUE(net.relayed("a", "b")) << net.events();
-  const std::string first = net["a"].peer("b").via;
-  net[first].node->stop();
-  EXPECT_TRUE(eventually(5s, [&] {
-    return net.is_relayed("a", "b") && net["a"].peer("b").via != first;
-  })) << net.events();
-  traffic.stop();
-  EXPECT_TRUE(traffic.arrived()) << net.events();
-  EXPECT_TRUE(net["a"].events.has("gone " + first + ": the peer left in order")) << net.events();
-  EXPECT_FALSE(is_gone(net["a"], "b") || is_gone(net["b"], "a")) << net.events();
+TEST_F(ChangeOfRelay, ComesWhenItLeaves) {
+  net_[first_].node->stop();
+  expect_the_other();
+  EXPECT_TRUE(net_["a"].events.has("gone " + first_ + ": the peer left in order")) << net_.events();
 }
 
 TEST(Relay, CarriesTheGoodbyeOfANodeThatLeaves) {

@@ -43,6 +43,14 @@ SSL_CTX* new_context(const tests::IssuedFiles* files) {
 
 }  // namespace
 
+bool linked(const TestNode& a, const TestNode& b) {
+  return a.ready(b.node->id().name) && b.ready(a.node->id().name);
+}
+
+bool linked_by_tls(const TestNode& a, const TestNode& b) {
+  return linked(a, b) && a.peer(b.node->id().name).is_tls && b.peer(a.node->id().name).is_tls;
+}
+
 std::shared_ptr<const LinkTls> link_tls(tests::Authority& authority, const std::string& name,
                                         TlsMode mode) {
   const auto files = authority.issue({"DNS:" + name});

@@ -22,6 +22,10 @@ std::shared_ptr<const LinkTls> link_tls(tests::Authority& authority, const std::
 NodeOptions quick_tls(tests::Authority& authority, const std::string& name,
                       TlsMode mode = TlsMode::required, std::uint64_t incarnation = 1);
 
+/// Whether each is ready to the other, and that by TLS.
+bool linked(const TestNode& a, const TestNode& b);
+bool linked_by_tls(const TestNode& a, const TestNode& b);
+
 /// Somebody between two nodes, with a certificate for the names of both: takes one TLS connection,
 /// opens another to `target_port`, and passes on what it reads in between.
 class TlsIntruder {
