@@ -1,16 +1,13 @@
 #include "benchmarks/replication/replica/replica.h"
 
 #include <algorithm>
-#include <atomic>
-#include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
-#include <semaphore>
 #include <sstream>
 #include <thread>
 #include <utility>
 
+#include "benchmarks/replication/replica/line.h"
 #include "benchmarks/replication/replica/usage.h"
 
 namespace benchmarks {
@@ -22,84 +19,11 @@ using replication::NodeId;
 using replication::NodeRef;
 using replication::Position;
 
-double seconds_since(Clock::time_point begun) {
-  return std::chrono::duration<double>(Clock::now() - begun).count();
-}
-
 replication::Deadline in_seconds(double seconds) {
   return Clock::now() + std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6));
 }
 
-class Answer {
- public:
-  template <class T>
-  Answer& with(const char* name, const T& value) {
-    text_ << ' ' << name << '=' << value;
-    return *this;
-  }
-  Answer& with_seconds(double seconds) {
-    char digits[32];
-    std::snprintf(digits, sizeof digits, "%.6f", seconds);
-    return with("seconds", digits);
-  }
-  Answer& with_times(const Latencies& latencies) {
-    return with("p50_us", latencies.percentile_us(0.5))
-        .with("p99_us", latencies.percentile_us(0.99))
-        .with("longest_us", latencies.longest_us());
-  }
-  operator std::string() const { return text_.str(); }
-
- private:
-  std::ostringstream text_{"ok", std::ios::ate};
-};
-
-std::string error(const std::string& why) { return "error " + why; }
-
-// Callers are what coroutines would be: when writes are done, as many others may begin. Whoever
-// begins them sleeps until then, and is woken once however many are done.
-struct Callers {
-  std::atomic<std::uint64_t> done{0};
-  std::atomic<std::uint64_t> failed{0};
-  Latencies latencies;  // Link thread, until all are done.
-
-  void end(boost::system::error_code error) {
-    if (error) ++failed;
-    ++done;
-    if (sleeping.exchange(false)) woken.release();
-  }
-
-  void wait_until(std::uint64_t wanted) {
-    while (done < wanted) {
-      sleeping = true;
-      // If they have ended in between, whoever takes the flag back says whether a wake-up comes.
-      if (done >= wanted && sleeping.exchange(false)) return;
-      woken.acquire();
-    }
-  }
-
- private:
-  std::atomic<bool> sleeping{false};
-  std::binary_semaphore woken{0};
-};
-
 }  // namespace
-
-Words::Words(std::string_view line) {
-  std::istringstream text{std::string(line)};
-  for (std::string word; text >> word;) words_.push_back(word);
-}
-
-std::string Words::text(const std::string& otherwise) {
-  return empty() ? otherwise : words_[next_++];
-}
-
-std::uint64_t Words::number(std::uint64_t otherwise) {
-  return empty() ? otherwise : std::strtoull(words_[next_++].c_str(), nullptr, 10);
-}
-
-double Words::decimal(double otherwise) {
-  return empty() ? otherwise : std::strtod(words_[next_++].c_str(), nullptr);
-}
 
 void Replica::Reporter::tell(const std::string& what, const std::string& who,
                              const std::string& more) {
@@ -200,7 +124,7 @@ std::string Replica::peers(Words& words) {
 std::string Replica::joined(Words& words) {
   const auto begun = Clock::now();
   if (!node_.wait_joined(in_seconds(words.decimal(10)))) return error("not joined");
-  return Answer().with_seconds(seconds_since(begun));
+  return Answer().with_seconds_since(begun);
 }
 
 std::string Replica::put(Words& words) {
@@ -214,7 +138,7 @@ std::string Replica::put(Words& words) {
     if (!written) return error(written.error().message());
     last = *written;
   }
-  return Answer().with("position", last).with_seconds(seconds_since(begun));
+  return Answer().with("position", last).with_seconds_since(begun);
 }
 
 std::string Replica::erase(Words& words) {
@@ -225,7 +149,7 @@ std::string Replica::erase(Words& words) {
   for (std::uint64_t number = first; number < first + count; ++number) {
     last = sessions_.erase(session_key(number));
   }
-  return Answer().with("position", last).with_seconds(seconds_since(begun));
+  return Answer().with("position", last).with_seconds_since(begun);
 }
 
 std::string Replica::replicated(Words& words) {
@@ -233,92 +157,7 @@ std::string Replica::replicated(Words& words) {
   const auto begun = Clock::now();
   auto done = sessions_.wait_replicated(position, in_seconds(words.decimal(10)));
   if (!done) return error(done.error().message());
-  return Answer().with_seconds(seconds_since(begun));
-}
-
-std::string Replica::acknowledged(Words& words) {
-  const std::uint64_t count = words.number();
-  const std::uint64_t callers = std::max<std::uint64_t>(1, words.number(1));
-  const std::uint64_t first = words.number();
-  const std::uint64_t keys = std::max<std::uint64_t>(1, words.number(1));
-  auto state = std::make_shared<Callers>();
-  const double cpu_before = usage().cpu_seconds;
-  const auto begun = Clock::now();
-  for (std::uint64_t at = 0; at < count; ++at) {
-    if (at >= callers) state->wait_until(at - callers + 1);
-    const std::uint64_t number = first + at % keys;
-    const auto written_at = Clock::now();
-    auto written =
-        sessions_.put(session_key(number), session_record(number, ++serial_, encoded_bytes_));
-    if (!written) return error(written.error().message());
-    sessions_.when_replicated(*written, replication::in(30s),
-                              [state, written_at](boost::system::error_code error) {
-                                state->latencies.add(Clock::now() - written_at);
-                                state->end(error);
-                              });
-  }
-  state->wait_until(count);
-  if (state->failed != 0) return error(std::to_string(state->failed) + " were not replicated");
-  return Answer()
-      .with("writes", count)
-      .with_seconds(seconds_since(begun))
-      .with("cpu", usage().cpu_seconds - cpu_before)
-      .with_times(state->latencies);
-}
-
-std::string Replica::one_by_one(Words& words) {
-  const std::uint64_t count = words.number();
-  const std::uint64_t first = words.number();
-  const std::uint64_t keys = std::max<std::uint64_t>(1, words.number(1));
-  Latencies latencies;
-  const double cpu_before = usage().cpu_seconds;
-  const auto begun = Clock::now();
-  for (std::uint64_t at = 0; at < count; ++at) {
-    const std::uint64_t number = first + at % keys;
-    const SessionKey key = session_key(number);
-    const Session record = session_record(number, ++serial_, encoded_bytes_);
-    const auto written_at = Clock::now();
-    auto written = sessions_.put(key, record);
-    if (!written) return error(written.error().message());
-    auto done = sessions_.wait_replicated(*written, replication::in(30s));
-    if (!done) return error(done.error().message());
-    latencies.add(Clock::now() - written_at);
-  }
-  return Answer()
-      .with("writes", count)
-      .with_seconds(seconds_since(begun))
-      .with("cpu", usage().cpu_seconds - cpu_before)
-      .with_times(latencies);
-}
-
-std::string Replica::windowed(Words& words) {
-  const std::uint64_t count = words.number();
-  const std::uint64_t part = std::max<std::uint64_t>(1, words.number(1000) / 10);
-  const std::uint64_t first = words.number();
-  const std::uint64_t keys = std::max<std::uint64_t>(1, words.number(1));
-  auto state = std::make_shared<Callers>();
-  const double cpu_before = usage().cpu_seconds;
-  const auto begun = Clock::now();
-  std::uint64_t parts = 0;
-  for (std::uint64_t written = 0; written < count; ++parts) {
-    if (parts >= 10) state->wait_until(parts - 9);
-    Position last = 0;
-    for (std::uint64_t at = 0; at < part && written < count; ++at, ++written) {
-      const std::uint64_t number = first + written % keys;
-      auto position =
-          sessions_.put(session_key(number), session_record(number, ++serial_, encoded_bytes_));
-      if (!position) return error(position.error().message());
-      last = *position;
-    }
-    sessions_.when_replicated(last, replication::in(30s),
-                              [state](boost::system::error_code error) { state->end(error); });
-  }
-  state->wait_until(parts);
-  if (state->failed != 0) return error(std::to_string(state->failed) + " were not replicated");
-  return Answer()
-      .with("writes", count)
-      .with_seconds(seconds_since(begun))
-      .with("cpu", usage().cpu_seconds - cpu_before);
+  return Answer().with_seconds_since(begun);
 }
 
 std::string Replica::find(Words& words) {
@@ -361,7 +200,7 @@ std::string Replica::until(double seconds, const std::function<bool()>& holds) c
     if (Clock::now() >= deadline) return error("not so in time");
     std::this_thread::sleep_for(200us);
   }
-  return Answer().with_seconds(seconds_since(begun));
+  return Answer().with_seconds_since(begun);
 }
 
 std::string Replica::until_digest(Words& words) {
@@ -428,60 +267,6 @@ std::string Replica::stats(Words&) {
 
 std::string Replica::reset_peak(Words&) {
   return reset_rss_peak() ? std::string(Answer()) : error("the kernel does not allow it");
-}
-
-std::string Replica::writer(Words& words) {
-  if (words.text() == "start") {
-    if (writer_) return error("it writes already");
-    const double rate = words.decimal();
-    const std::uint64_t first = words.number();
-    const KeyRange keys{first, std::max<std::uint64_t>(1, words.number(1))};
-    writer_ = std::make_unique<Writer>(sessions_, keys, rate, encoded_bytes_);
-    return Answer();
-  }
-  if (!writer_) return error("it does not write");
-  auto result = std::exchange(writer_, {})->stop();
-  return Answer()
-      .with("writes", result.writes)
-      .with_seconds(result.seconds)
-      .with("lowest_rate", result.lowest_rate)
-      .with_times(result.stalls.all)
-      .with("undisturbed_us", result.stalls.longest_undisturbed_us);
-}
-
-std::string Replica::reader(Words& words) {
-  if (words.text() == "start") {
-    if (reader_) return error("it reads already");
-    const double rate = words.decimal();
-    const std::uint64_t first = words.number();
-    const KeyRange keys{first, std::max<std::uint64_t>(1, words.number(1))};
-    reader_ = std::make_unique<Reader>(sessions_, keys, rate);
-    return Answer();
-  }
-  if (!reader_) return error("it does not read");
-  auto result = std::exchange(reader_, {})->stop();
-  return Answer()
-      .with("reads", result.reads)
-      .with("last_found", result.last_found_us)
-      .with("first_missed", result.first_missed_us)
-      .with_times(result.stalls.all)
-      .with("undisturbed_us", result.stalls.longest_undisturbed_us);
-}
-
-std::string Replica::echo(Words&) {
-  if (!echo_) echo_ = std::make_unique<Echo>();
-  return echo_->port() != 0 ? std::string(Answer().with("port", echo_->port()))
-                            : error("cannot listen");
-}
-
-std::string Replica::round_trip(Words& words) {
-  const std::uint64_t count = words.number();
-  const std::size_t bytes = words.number(200);
-  std::vector<std::uint16_t> ports;
-  while (!words.empty()) ports.push_back(static_cast<std::uint16_t>(words.number()));
-  Latencies latencies = round_trips(ports, bytes, count);
-  if (latencies.count() == 0) return error("somebody does not answer");
-  return Answer().with_times(latencies);
 }
 
 std::string Replica::leave(Words&) {

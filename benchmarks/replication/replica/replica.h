@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "benchmarks/replication/replica/line.h"
 #include "benchmarks/replication/replica/load.h"
 #include "benchmarks/replication/replica/round_trip.h"
 #include "replication/events.h"
@@ -16,21 +17,6 @@
 #include "replication/table.h"
 
 namespace benchmarks {
-
-/// The words of one command; each is taken once, in order.
-class Words {
- public:
-  explicit Words(std::string_view line);
-
-  bool empty() const { return next_ == words_.size(); }
-  std::string text(const std::string& otherwise = {});
-  std::uint64_t number(std::uint64_t otherwise = 0);
-  double decimal(double otherwise = 0);
-
- private:
-  std::vector<std::string> words_;
-  std::size_t next_ = 0;
-};
 
 /// One node with one table of sessions that does what lines of text say; see README.md for them.
 ///
