@@ -7,7 +7,8 @@ depends on cannot be installed side by side, and a build should not depend on wh
 load("//third_party:debian.lock.bzl", "PACKAGES")
 
 # A fix that replaces a pinned version removes it from Debian's archive. Then the archive's candidate
-# of the same upstream version is taken, loudly, rather than fail on somebody's fresh machine.
+# of the same series (3.0 of 3.0.22) is taken, loudly, rather than fail on somebody's fresh machine:
+# within a stable release Debian only takes fixes that keep to it.
 _FETCH = """
 set -eu
 package=$1 version=$2 sha256=$3
@@ -16,15 +17,15 @@ mkdir -p "$cache" unpacked
 archive=$cache/$sha256.deb
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+series() { upstream=${1#*:}; echo "${upstream%-*}" | cut -d. -f1,2; }
 is_pinned() { echo "$sha256  $1" | sha256sum --check --status; }
 if ! { [ -f "$archive" ] && is_pinned "$archive"; }; then
   if (cd "$work" && apt-get download -q "$package=$version" >/dev/null 2>&1) && is_pinned "$work"/*.deb; then
     mv "$work"/*.deb "$archive"
   else
     rm -f "$work"/*.deb
-    upstream=${version%-*}
     candidate=$(apt-cache policy "$package" | sed -n 's/^ *Candidate: //p')
-    if [ "${candidate%-*}" != "$upstream" ]; then
+    if [ "$(series "$candidate")" != "$(series "$version")" ]; then
       echo "meerkat: $package $version is not to be had; Debian offers '${candidate:-nothing}'." >&2
       echo "fix: run apt-get update, or pin the new version with tools/relock.sh" >&2
       exit 1
