@@ -1,6 +1,5 @@
 #include "server/session/session.h"
 
-#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -10,9 +9,6 @@
 
 namespace server {
 namespace {
-
-// RFC 6121 §4.6.4 has the server remember whom presence was sent to directly; this bounds it.
-constexpr std::size_t directed_max = 1000;
 
 // A client is asked to acknowledge after so many stanzas; XEP-0198 leaves the pace to us.
 constexpr std::uint32_t stanzas_per_request = 16;
@@ -26,15 +22,6 @@ std::uint64_t microseconds_now() {
 bool is_server_only(std::string_view ns) {
   // Pushes that clients trust because only their server may send them (hardening S3).
   return ns == "jabber:iq:roster" || ns == "urn:xmpp:blocking" || ns == "jabber:iq:privacy";
-}
-
-std::int8_t priority_of(const xmpp::Stanza& presence) {
-  const xmpp::Element element = presence.root().child("priority", xmpp::ns::client);
-  if (!element) return 0;
-  const std::string text = element.text();
-  int value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return static_cast<std::int8_t>(std::clamp(value, -128, 127));  // RFC 6121 §4.7.2.3
 }
 
 StanzaKind counted(xmpp::Stanza::Kind kind) {
@@ -113,7 +100,10 @@ void Session::on_stanza(xmpp::Stanza stanza) {
     case xmpp::Stanza::Kind::message:
       return on_message(std::move(stanza), std::move(to));
     case xmpp::Stanza::Kind::presence:
-      return on_presence(std::move(stanza), has_to, std::move(to));
+      if (const auto refusal = presence_.on_sent(presence_owner(), stanza, has_to, std::move(to))) {
+        reply_error(stanza, *refusal);
+      }
+      return;
     case xmpp::Stanza::Kind::iq:
       return on_iq(std::move(stanza), has_to, std::move(to));
     default:
@@ -182,93 +172,8 @@ void Session::on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
               home_.loop.context().get_executor()});
 }
 
-void Session::on_presence(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
-  const std::string type(stanza.type());
-  if (type != "" && type != "unavailable" && type != "error" && type != "probe" &&
-      type != "subscribe" && type != "subscribed" && type != "unsubscribe" &&
-      type != "unsubscribed") {
-    return reply_error(stanza, xmpp::StanzaErrorCondition::bad_request);  // RFC 6121 §4.7.1
-  }
-  if (!has_to) {
-    if (type.empty()) return become_available(stanza);
-    if (type == "unavailable") return become_unavailable(stanza);
-    return reply_error(stanza, xmpp::StanzaErrorCondition::bad_request);
-  }
-  if (type == "probe") return;  // RFC 6121 §4.3: probes are the servers' to send.
-  if (type != "" && type != "unavailable" && type != "error") {
-    // Subscriptions need a roster, which is not there yet: said rather than swallowed.
-    return reply_error(stanza, xmpp::StanzaErrorCondition::service_unavailable);
-  }
-  // RFC 6121 §4.6: directed presence; those who saw it are told when we leave.
-  const auto known = std::find(directed_.begin(), directed_.end(), to);
-  if (type.empty() && known == directed_.end()) {
-    if (directed_.size() >= directed_max) {
-      return reply_error(stanza, xmpp::StanzaErrorCondition::resource_constraint);
-    }
-    directed_.push_back(to);
-  } else if (type == "unavailable" && known != directed_.end()) {
-    directed_.erase(known);
-  }
-  services_.router.route(sent_by_client(stanza, std::move(to)), &home_);
-}
-
-void Session::become_available(const xmpp::Stanza& stanza) {
-  const bool is_initial = !record_.is_available;
-  record_.is_available = true;
-  record_.priority = priority_of(stanza);
-  services_.directory.update(jid_, record_);
-  const RoutedStanza presence = sent_by_client(stanza, jid_.bare());
-  presence_ = presence.xml;
-  broadcast_to_own(presence);
-  if (!is_initial) return;
-  // RFC 6121 §4.2.2: the account's other resources tell us theirs.
-  RoutedStanza probe;
-  probe.kind = xmpp::Stanza::Kind::presence;
-  probe.type = "probe";
-  probe.from = jid_;
-  probe.to = jid_.bare();
-  probe.xml = std::make_shared<const std::string>("<presence type='probe' from='" +
-                                                  xmpp::escape_attr(jid_.str()) + "'/>");
-  for (const auto& entry : services_.directory.find_all(jid_.bare_str())) {
-    if (entry.record.session == record_.session && entry.address.loop == record_.loop &&
-        entry.address.node == replication::self_ref) {
-      continue;
-    }
-    if (entry.record.is_available) services_.router.deliver(entry.address, probe, &home_);
-  }
-}
-
-void Session::become_unavailable(const xmpp::Stanza& stanza) {
-  const RoutedStanza presence = routed(stanza, jid_, jid_.bare());
-  if (std::exchange(record_.is_available, false)) {
-    broadcast_to_own(presence);
-    presence_.reset();
-    record_.priority = 0;
-    services_.directory.update(jid_, record_);
-  }
-  // RFC 6121 §4.6.4
-  for (xmpp::Jid& to : std::exchange(directed_, {})) {
-    RoutedStanza directed = presence;
-    directed.to = std::move(to);
-    services_.router.route(std::move(directed), &home_);
-  }
-}
-
-void Session::broadcast_to_own(const RoutedStanza& presence) {
-  for (const auto& entry : services_.directory.find_all(jid_.bare_str())) {
-    if (entry.record.is_available) services_.router.deliver(entry.address, presence, &home_);
-  }
-}
-
-void Session::answer_probe(const RoutedStanza& probe) {
-  // Only the account's own resources may ask; the server writes `from`, so it can be trusted.
-  if (!presence_ || probe.from.bare_str() != jid_.bare_str()) return;
-  RoutedStanza presence;
-  presence.kind = xmpp::Stanza::Kind::presence;
-  presence.from = jid_;
-  presence.to = probe.from;
-  presence.xml = presence_;
-  services_.router.route(std::move(presence), &home_);
+PresenceOwner Session::presence_owner() {
+  return {home_, services_.directory, services_.router, jid_, record_};
 }
 
 void Session::displace() {
@@ -278,7 +183,7 @@ void Session::displace() {
 bool Session::deliver(const RoutedStanza& stanza) {
   if (has_left_) return false;
   if (stanza.kind == xmpp::Stanza::Kind::presence && stanza.type == "probe") {
-    answer_probe(stanza);
+    presence_.on_probe(presence_owner(), stanza);
     return true;
   }
   write(stanza);
@@ -402,15 +307,8 @@ void Session::reply_error(const xmpp::Stanza& stanza, xmpp::StanzaErrorCondition
 
 void Session::leave() {
   if (std::exchange(has_left_, true)) return;
-  if (record_.is_available || !directed_.empty()) {
-    xmpp::Stanza unavailable = xmpp::Stanza::make(xmpp::Stanza::Kind::presence);
-    unavailable.set_type("unavailable");
-    unavailable.set_from(jid_.str());
-    services_.directory.unbind(jid_, record_.session);
-    become_unavailable(unavailable);
-  } else {
-    services_.directory.unbind(jid_, record_.session);
-  }
+  services_.directory.unbind(jid_, record_.session);
+  presence_.leave(presence_owner());
   home_.sessions.remove(record_.session);
 }
 

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "server/presence/session_presence.h"
 #include "server/router/router.h"
 #include "server/router/session_record.h"
 #include "server/session/stream_output.h"
@@ -88,11 +88,7 @@ class Session final : public Recipient {
   bool is_own(std::string_view from) const;
   void on_message(xmpp::Stanza stanza, xmpp::Jid to);
   void on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to);
-  void on_presence(xmpp::Stanza stanza, bool has_to, xmpp::Jid to);
-  void become_available(const xmpp::Stanza& stanza);
-  void become_unavailable(const xmpp::Stanza& stanza);
-  void broadcast_to_own(const RoutedStanza& presence);
-  void answer_probe(const RoutedStanza& probe);
+  PresenceOwner presence_owner();
   RoutedStanza sent_by_client(const xmpp::Stanza& stanza, xmpp::Jid to) const;
   void reply_error(const xmpp::Stanza& stanza, xmpp::StanzaErrorCondition condition,
                    std::string_view text = {});
@@ -104,8 +100,7 @@ class Session final : public Recipient {
   StreamOutput& output_;
   xmpp::Jid jid_;
   SessionRecord record_;
-  std::shared_ptr<const std::string> presence_;  // As last broadcast; null while unavailable.
-  std::vector<xmpp::Jid> directed_;              // Who else has been sent available presence.
+  SessionPresence presence_;
   std::unique_ptr<Management> management_;
   bool has_left_ = false;
 };
