@@ -21,7 +21,7 @@
 #include "server/log/log.h"
 #include "server/node/server_node.h"
 #include "server/node/storage_report.h"
-#include "server/storage/open_store.h"
+#include "server/storage/open_storage.h"
 #include "server/stream/tls_context.h"
 #include "server/version.h"
 
@@ -68,15 +68,15 @@ StorageOptions storage_options(const LoadedConfig& loaded, const Secret& passwor
   return options;
 }
 
-/// Opens the store; a database that is away is waited for, for `patience`.
-boost::system::result<std::unique_ptr<UserStore>, std::string> open_with_patience(
+/// Opens the storage; a database that is away is waited for, for `patience`.
+boost::system::result<std::unique_ptr<Storage>, std::string> open_with_patience(
     const StorageOptions& options, StorageEvents& events, std::chrono::milliseconds patience) {
   const auto until = std::chrono::steady_clock::now() + patience;
   bool has_complained = false;
   for (;;) {
-    auto store = open_store(options, events);
-    if (store) return *std::move(store);
-    const OpenFailure& failure = store.error();
+    auto storage = open_storage(options, events);
+    if (storage) return *std::move(storage);
+    const OpenFailure& failure = storage.error();
     const std::string reason = failure.error.message() + ": " + failure.detail;
     if (failure.error != StorageErrc::unavailable || std::chrono::steady_clock::now() > until) {
       return reason;
@@ -122,11 +122,11 @@ int serve(const LoadedConfig& loaded) {
 
   StorageReport storage_events;
   const auto patience = config.mysql ? config.mysql->start_wait : std::chrono::milliseconds(0);
-  auto users =
+  auto storage =
       open_with_patience(storage_options(loaded, *mysql_password), storage_events, patience);
-  if (!users) return complain(users.error(), Exit::unavailable);
+  if (!storage) return complain(storage.error(), Exit::unavailable);
   if (loaded.migrate == Migrate::only) {
-    (*users)->stop();
+    (*storage)->stop();
     return 0;
   }
 
@@ -134,7 +134,7 @@ int serve(const LoadedConfig& loaded) {
   ServerNode node(
       control, config,
       {std::string(version), *peer_secret, mysql_password->reveal(), token, *tls, peer_tls},
-      *std::move(users));
+      *std::move(storage));
   if (config.mysql) storage_events.count_into(node.metrics());
   asio::signal_set signals(control, SIGTERM, SIGINT, SIGHUP);
   std::function<void()> wait_for_signal = [&] {

@@ -87,19 +87,19 @@ void ServerNode::run(asio::awaitable<ControlResult<void>> work, ControlDone<void
 void ServerNode::add_user(std::string jid, Secret password, ControlDone<void> done) {
   auto parsed = account(jid);
   if (!parsed) return done(malformed(jid));
-  run(save(*users_, hashing_, *std::move(parsed), std::move(password), true), std::move(done));
+  run(save(users_, hashing_, *std::move(parsed), std::move(password), true), std::move(done));
 }
 
 void ServerNode::set_password(std::string jid, Secret password, ControlDone<void> done) {
   auto parsed = account(jid);
   if (!parsed) return done(malformed(jid));
-  run(save(*users_, hashing_, *std::move(parsed), std::move(password), false), std::move(done));
+  run(save(users_, hashing_, *std::move(parsed), std::move(password), false), std::move(done));
 }
 
 void ServerNode::remove_user(std::string jid, ControlDone<void> done) {
   auto parsed = account(jid);
   if (!parsed) return done(malformed(jid));
-  run(remove(*users_, *std::move(parsed)), std::move(done));
+  run(remove(users_, *std::move(parsed)), std::move(done));
 }
 
 void ServerNode::list_users(std::string domain, std::string after, std::size_t limit,
@@ -109,7 +109,7 @@ void ServerNode::list_users(std::string domain, std::string after, std::size_t l
     return done(ControlError{ControlErrc::not_found, domain + " is not served here"});
   }
   asio::co_spawn(
-      control_, list(*users_, std::move(domain), std::move(after), limit),
+      control_, list(users_, std::move(domain), std::move(after), limit),
       [done = std::move(done)](std::exception_ptr failed, ControlResult<UserPage> result) {
         if (failed) {
           log::event(log::Level::error, "admin", "failed_unexpectedly");

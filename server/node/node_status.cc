@@ -20,7 +20,7 @@ NodeReport ServerNode::report() const {
     if (peer.state == replication::PeerState::ready) ++report.peers_joined;
     report.backlog = std::max(report.backlog, peer.backlog_messages);
   }
-  if (config_.mysql) report.mysql = users_->available() ? "ok" : "away";
+  if (config_.mysql) report.mysql = storage_->available() ? "ok" : "away";
   report.lease_remaining_ms = cluster_.lease_remaining().count() / 1000 * 1000;
   return report;
 }
@@ -183,12 +183,12 @@ void ServerNode::observe_peers() {
 
 void ServerNode::observe_database() {
   metrics_.observe(metric::mysql_connections, [this] {
-    const auto store = users_->status();
+    const auto store = storage_->status();
     return Samples{{{"busy"}, static_cast<double>(store.connections_busy)},
                    {{"idle"}, static_cast<double>(store.connections_idle)}};
   });
   metrics_.observe(metric::mysql_queue,
-                   [this] { return static_cast<double>(users_->status().jobs_waiting); });
+                   [this] { return static_cast<double>(storage_->status().jobs_waiting); });
 }
 
 void ServerNode::observe_drain() {

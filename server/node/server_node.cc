@@ -41,12 +41,13 @@ std::string fake_salt_secret(const ServerNode::Options& options) {
 }  // namespace
 
 ServerNode::ServerNode(asio::io_context& control, const Config& config, Options options,
-                       std::unique_ptr<UserStore> users)
+                       std::unique_ptr<Storage> storage)
     : control_(control),
       config_(config),
       options_(std::move(options)),
       metrics_({options_.version, "unknown"}),
-      users_(std::move(users)),
+      storage_(std::move(storage)),
+      users_(*storage_),
       hashing_(hashing_options(config)),
       cluster_(config,
                {options_.version, options_.peer_secret, options_.mysql_password,
@@ -54,9 +55,9 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
                metrics_, events_),
       directory_(cluster_.node()),
       router_(config.domains, directory_, cluster_.node()),
-      modules_{options_.version, *users_, hashing_, config.registration.enabled},
+      modules_{options_.version, users_, hashing_, config.registration.enabled},
       streams_{.config = config,
-               .users = *users_,
+               .users = users_,
                .hashing = hashing_,
                .session = {directory_, router_, handlers_}},
       second_(control) {
@@ -296,7 +297,7 @@ void ServerNode::stop() {
   for (auto& loop : loops_) loop->loop.stop();
   if (admin_) admin_->stop();
   hashing_.stop();
-  users_->stop();
+  storage_->stop();
 }
 
 bool ServerNode::is_live() const {
@@ -324,8 +325,8 @@ Readiness ServerNode::readiness() const {
                               has_joined ? "" : "still catching up with the peers"});
   if (config_.mysql) {
     readiness.checks.push_back({"mysql",
-                                users_->available() ? Check::State::ok : Check::State::degraded,
-                                users_->available() ? "" : "away; live chat goes on"});
+                                storage_->available() ? Check::State::ok : Check::State::degraded,
+                                storage_->available() ? "" : "away; live chat goes on"});
   }
   const bool is_out = state == State::cordoned || state == State::draining;
   readiness.checks.push_back(

@@ -24,7 +24,8 @@
 #include "server/router/router.h"
 #include "server/session/iq_handlers.h"
 #include "server/storage/blocking_pool.h"
-#include "server/storage/user_store.h"
+#include "server/storage/sql_user_store.h"
+#include "server/storage/storage.h"
 #include "server/stream/client_stream.h"
 
 namespace server {
@@ -56,7 +57,7 @@ class ServerNode final : public NodeControl {
   };
 
   ServerNode(asio::io_context& control, const Config& config, Options options,
-             std::unique_ptr<UserStore> users);
+             std::unique_ptr<Storage> storage);
   ~ServerNode() override;
 
   /// The error is one sentence for a person; then nothing is left running.
@@ -119,7 +120,8 @@ class ServerNode final : public NodeControl {
   Options options_;
   Metrics metrics_;
   EventRing events_;
-  std::unique_ptr<UserStore> users_;
+  std::unique_ptr<Storage> storage_;
+  SqlUserStore users_;
   BlockingPool hashing_;
   Cluster cluster_;
   SessionDirectory directory_;

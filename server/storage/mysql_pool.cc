@@ -8,13 +8,15 @@
 #include <algorithm>
 
 #include "server/storage/mysql_pool_use.h"
+#include "server/storage/schema.h"
 
 namespace server {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int contention_tries_max = 5;  // Two statements that lock one row each: rare as it is.
+// Of those that wait for each other's rows one goes on each time, and the others start again.
+constexpr int contention_tries_max = 20;
 
 }  // namespace
 
@@ -23,22 +25,35 @@ MysqlSession::MysqlSession(const discovery::MysqlAddress& address)
   // A row lock that is not given in time is an error of that statement, before the time limit of
   // the answer makes it one of the connection.
   const auto seconds = std::max<std::int64_t>(1, address.query_timeout.count() / 2'000);
-  std::unique_ptr<sql::Statement> statement(connection_->createStatement());
-  statement->execute("SET SESSION innodb_lock_wait_timeout = " + std::to_string(seconds));
+  execute(("SET SESSION innodb_lock_wait_timeout = " + std::to_string(seconds)).c_str());
 }
 
 MysqlSession::~MysqlSession() = default;
 
-sql::PreparedStatement& MysqlSession::statement(const char* text) {
-  std::unique_ptr<sql::PreparedStatement>& statement = statements_[text];
-  if (!statement) statement.reset(connection_->prepareStatement(text));
-  return *statement;
+sql::PreparedStatement& MysqlSession::statement(std::string_view text) {
+  const auto known = statements_.find(text);
+  if (known != statements_.end()) return *known->second;
+  std::unique_ptr<sql::PreparedStatement> prepared(
+      connection_->prepareStatement(in_dialect(text, SqlDialect::mysql)));
+  return *statements_.emplace(text, std::move(prepared)).first->second;
+}
+
+void MysqlSession::execute(const char* text) {
+  std::unique_ptr<sql::Statement> statement(connection_->createStatement());
+  statement->execute(text);
+}
+
+void MysqlSession::roll_back() noexcept {
+  try {
+    execute("ROLLBACK");
+  } catch (const sql::SQLException&) {
+    return;  // The connection is lost, and the transaction with it.
+  }
 }
 
 bool MysqlSession::answers() {
   try {
-    std::unique_ptr<sql::Statement> statement(connection_->createStatement());
-    statement->execute("DO 1");
+    execute("DO 1");
     return true;
   } catch (const sql::SQLException&) {
     return false;

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "discovery/mysql_connection.h"
 #include "server/storage/error.h"
 #include "server/storage/events.h"
+#include "server/storage/sql.h"
 
 namespace sql {
 class PreparedStatement;
@@ -27,21 +29,23 @@ class MysqlSession {
   explicit MysqlSession(const discovery::MysqlAddress& address);
   ~MysqlSession();
 
-  /// Prepared at its first use. `text` is a literal, which also is its name here.
-  sql::PreparedStatement& statement(const char* text);
+  /// Prepared at its first use. `text` is its name here, and in the words of in_dialect().
+  sql::PreparedStatement& statement(std::string_view text);
 
   sql::Connection& connection() { return *connection_; }
+
+  void execute(const char* text);
+
+  /// Ends a transaction that failed.
+  void roll_back() noexcept;
 
   /// Whether the server still answers.
   bool answers();
 
  private:
   std::unique_ptr<sql::Connection> connection_;  // Outlives its statements.
-  std::map<const char*, std::unique_ptr<sql::PreparedStatement>> statements_;
+  std::map<std::string, std::unique_ptr<sql::PreparedStatement>, std::less<>> statements_;
 };
-
-/// May a call be made a second time when the connection was lost before its answer came?
-enum class Repeat { safe, unsafe };
 
 /// A few connections to one MySQL server, which come back by themselves after an outage.
 ///

@@ -85,14 +85,12 @@ std::string unfit_mysql_setting(MysqlSession& session) {
   if (charset != "utf8mb4") {
     return "the connection's character set is '" + charset + "', not utf8mb4";
   }
-  // Somebody may have made the table by hand, with names that ignore case. hardening Q3
-  const int exact_keys = target.number(
-      "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE()"
-      " AND table_name = 'users' AND column_name IN ('localpart', 'domainpart')"
-      " AND data_type = 'varbinary' AND character_maximum_length >= 1023");
-  if (exact_keys != 2) {
-    return "users.localpart and users.domainpart are not VARBINARY(1023): accounts could merge";
-  }
+  // Somebody may have made a table by hand, with names that ignore case. hardening Q3
+  const std::string inexact = target.text(
+      "SELECT CONCAT(table_name, '.', column_name) FROM information_schema.columns"
+      " WHERE table_schema = DATABASE() AND column_name IN ('localpart', 'domainpart')"
+      " AND NOT (data_type = 'varbinary' AND character_maximum_length >= 1023)");
+  if (!inexact.empty()) return inexact + " is not VARBINARY(1023): accounts could merge";
   return {};
 }
 

@@ -35,7 +35,7 @@ struct StorageOptions {
   std::chrono::milliseconds wait_max{5'000};  ///< A call that waited longer is refused.
 };
 
-/// Why a store did not open: the code to act upon, the words for a person.
+/// Why the storage did not open: the code to act upon, the words for a person.
 struct OpenFailure {
   boost::system::error_code error{};
   std::string

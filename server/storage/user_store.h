@@ -3,7 +3,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,8 +20,7 @@ namespace asio = boost::asio;
 /// no collation merges two accounts. Nothing is cut: what does not fit is refused.
 ///
 /// Threads: all members may be called from any loop; answers come back on the caller's. Errors of
-/// every call, besides those named: unavailable, busy, stopped, bad_key, too_long, access_denied,
-/// broken.
+/// every call, besides those named: bad_key, and those of Storage.
 class UserStore {
  public:
   virtual ~UserStore() = default;
@@ -50,27 +48,6 @@ class UserStore {
   virtual asio::awaitable<Result<std::vector<std::string>>> list(std::string domain,
                                                                  std::string after,
                                                                  std::size_t limit) = 0;
-
-  /// Whether the database answered last time; while it does not, calls fail at once, and it is
-  /// tried again in the background.
-  [[nodiscard]] virtual bool available() const = 0;
-
-  struct Status {
-    std::string kind;  ///< `mysql` or `sqlite`
-    std::size_t connections_busy = 0, connections_idle = 0;
-    std::size_t jobs_waiting = 0, jobs_running = 0;
-    std::uint64_t jobs_refused = 0;
-    int schema_version = 0;
-    std::string last_failure;  ///< In words; stays when it is over.
-
-    /// Calls that failed, in all, by class of error.
-    std::map<std::string, std::uint64_t> errors;
-  };
-  [[nodiscard]] virtual Status status() const = 0;
-
-  /// Refuses new calls, ends those that wait with `stopped`, waits for those that run. Blocks, at
-  /// most for a statement's time limit: not on a loop with calls to answer. The last call.
-  virtual void stop() = 0;
 };
 
 }  // namespace server

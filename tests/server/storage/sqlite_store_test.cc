@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-#include "server/storage/open_store.h"
+#include "server/storage/open_storage.h"
 #include "tests/server/storage/recorded_storage_events.h"
 
 namespace server {
@@ -31,7 +31,7 @@ class SqliteStore : public testing::Test {
 
 // hardening T5: whoever reads the keys can try passwords at leisure.
 TEST_F(SqliteStore, IsReadableByItsOwnerOnly) {
-  auto store = open_store(options_, events_);
+  auto store = open_storage(options_, events_);
   ASSERT_TRUE(store.has_value());
   for (const auto& file : std::filesystem::directory_iterator(folder_)) {
     struct stat status {};
@@ -43,14 +43,14 @@ TEST_F(SqliteStore, IsReadableByItsOwnerOnly) {
 
 TEST_F(SqliteStore, SaysWhyItsFileCannotBeOpened) {
   options_.sqlite_path = folder_ + "/absent/meerkat.db";
-  const auto absent = open_store(options_, events_);
+  const auto absent = open_storage(options_, events_);
   ASSERT_TRUE(absent.has_error());
   EXPECT_EQ(absent.error().error, StorageErrc::unavailable);
   EXPECT_NE(absent.error().detail.find(options_.sqlite_path), std::string::npos);
 
   options_.sqlite_path = folder_ + "/text.db";
   std::ofstream(options_.sqlite_path) << std::string(4'096, 'x');
-  const auto text = open_store(options_, events_);
+  const auto text = open_storage(options_, events_);
   ASSERT_TRUE(text.has_error());
   EXPECT_EQ(text.error().error, StorageErrc::broken);
   EXPECT_NE(text.error().detail.find("not a database"), std::string::npos) << text.error().detail;
@@ -58,7 +58,7 @@ TEST_F(SqliteStore, SaysWhyItsFileCannotBeOpened) {
 
 TEST_F(SqliteStore, IsNotMadeWhenMigrationIsOff) {
   options_.schema = SchemaPolicy::keep;
-  const auto store = open_store(options_, events_);
+  const auto store = open_storage(options_, events_);
   ASSERT_TRUE(store.has_error());
   EXPECT_EQ(store.error().error, StorageErrc::schema_outdated);
 }

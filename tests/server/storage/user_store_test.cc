@@ -1,20 +1,12 @@
-#include "server/storage/user_store.h"
-
-#include <gtest/gtest.h>
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <future>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "server/storage/open_store.h"
-#include "tests/server/storage/recorded_storage_events.h"
+#include "server/storage/sql_user_store.h"
+#include "tests/server/storage/both_databases.h"
 #include "tests/server/storage/wait_for.h"
-#include "tests/support/mariadb.h"
 
 namespace server {
 namespace {
@@ -47,40 +39,11 @@ bool same_keys(const Credentials& one, const Credentials& other) {
 }
 
 // The same promises on both databases.
-class UserStoreTest : public testing::TestWithParam<std::string> {
+class UserStoreTest : public OnBothDatabases {
  protected:
-  static void TearDownTestSuite() { server_.reset(); }
-
   void SetUp() override {
-    std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
-    name = name.substr(0, name.find('/'));
-    if (GetParam() == "mysql") {
-      if (!server_) server_ = std::make_unique<tests::MariaDb>();
-      server_->create_database(name);
-      options_.mysql = MysqlStorageOptions{.port = server_->port(),
-                                           .user = server_->user(),
-                                           .password = server_->password(),
-                                           .database = name,
-                                           .connections = 4};
-    } else {
-      const char* folder = std::getenv("TEST_TMPDIR");
-      options_.sqlite_path = std::string(folder != nullptr ? folder : "/tmp") + "/" + name + ".db";
-      std::filesystem::remove(options_.sqlite_path);
-    }
-    store_ = open();
-  }
-
-  void TearDown() override {
-    if (store_) store_->stop();
-  }
-
-  std::unique_ptr<UserStore> open() {
-    auto opened = open_store(options_, events_);
-    if (opened.has_error()) {
-      ADD_FAILURE() << opened.error().error.message() << ": " << opened.error().detail;
-      std::abort();
-    }
-    return std::move(*opened);
+    OnBothDatabases::SetUp();
+    store_ = std::make_unique<SqlUserStore>(*storage_);
   }
 
   // Names that each are an account of their own, and none a way to another's.
@@ -99,9 +62,6 @@ class UserStoreTest : public testing::TestWithParam<std::string> {
     EXPECT_EQ(wait_for(store_->list("localhost", "", 1'000)).value(), sorted);
   }
 
-  static inline std::unique_ptr<tests::MariaDb> server_;
-  RecordedStorageEvents events_;
-  StorageOptions options_;
   std::unique_ptr<UserStore> store_;
 };
 
@@ -204,7 +164,7 @@ TEST_P(UserStoreTest, LetsOneOfFiftyEqualRegistrationsWin) {
   asio::io_context loop;
   std::vector<std::future<Result<void>>> answers;
   for (int n = 0; n < 50; ++n) {
-    UserStore& store = other && n % 2 == 1 ? *other : *store_;
+    SqlUserStore store(other && n % 2 == 1 ? *other : *storage_);
     answers.push_back(asio::co_spawn(
         loop, store.create("juliet", "localhost", keys(static_cast<char>(n))), asio::use_future));
   }
@@ -222,25 +182,26 @@ TEST_P(UserStoreTest, LetsOneOfFiftyEqualRegistrationsWin) {
   ASSERT_NE(winner, -1);
   EXPECT_TRUE(same_keys(*wait_for(store_->find("juliet", "localhost")).value(),
                         keys(static_cast<char>(winner))));
-  EXPECT_EQ(
-      store_->status().errors.at("conflict") + (other ? other->status().errors.at("conflict") : 0U),
-      49U);
+  EXPECT_EQ(storage_->status().errors.at("conflict") +
+                (other ? other->status().errors.at("conflict") : 0U),
+            49U);
   if (other) other->stop();
 }
 
 TEST_P(UserStoreTest, FindsEverythingAgainWhenItIsOpenedAgain) {
   EXPECT_EQ(events_.count("migrated 0 "), 1U);
   ASSERT_TRUE(wait_for(store_->create("juliet", "localhost", keys('a'))).has_value());
-  store_->stop();
+  storage_->stop();
   options_.schema = SchemaPolicy::keep;
-  store_ = open();
+  storage_ = open();
+  store_ = std::make_unique<SqlUserStore>(*storage_);
   EXPECT_TRUE(wait_for(store_->exists("juliet", "localhost")).value());
   EXPECT_EQ(events_.count("migrated"), 1U) << events_.all();
-  EXPECT_EQ(store_->status().schema_version, schema_version());
+  EXPECT_EQ(storage_->status().schema_version, schema_version());
 }
 
 TEST_P(UserStoreTest, EndsCallsAfterItWasStopped) {
-  store_->stop();
+  storage_->stop();
   EXPECT_EQ(wait_for(store_->find("juliet", "localhost")).error(), StorageErrc::stopped);
 }
 
@@ -248,8 +209,8 @@ TEST_P(UserStoreTest, ReportsHowLongCallsWaitedAndTook) {
   ASSERT_TRUE(wait_for(store_->exists("juliet", "localhost")).has_value());
   EXPECT_TRUE(events_.wait_for_event("waited"));
   EXPECT_TRUE(events_.wait_for_event("done exists"));
-  EXPECT_EQ(store_->status().kind, GetParam());
-  EXPECT_TRUE(store_->available());
+  EXPECT_EQ(storage_->status().kind, GetParam());
+  EXPECT_TRUE(storage_->available());
 }
 
 TEST_P(UserStoreTest, ReportsEachCallThatDidNotDoItsWork) {

@@ -52,9 +52,6 @@ class MemoryUsers final : public UserStore {
                                                          std::size_t) override {
     co_return std::vector<std::string>();
   }
-  bool available() const override { return !is_away; }
-  Status status() const override { return {}; }
-  void stop() override {}
 
   bool is_away = false;
 

@@ -1,0 +1,143 @@
+#include "server/storage/sql_user_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/storage/key.h"
+
+namespace server {
+namespace {
+
+constexpr std::size_t page_max = 1'000;
+
+using boost::system::error_code;
+
+error_code check_keys(std::string_view local, std::string_view domain) {
+  const error_code refusal = check_key(local);
+  return refusal ? refusal : check_key(domain);
+}
+
+// Keys as read from a row; absent when they cannot be keys of `hash`.
+std::optional<xmpp::ScramKeys> keys_at(const SqlRows& row, int column, xmpp::ScramHash hash) {
+  xmpp::ScramKeys keys{.hash = hash,
+                       .salt = row.text(column),
+                       .iterations = static_cast<std::uint32_t>(row.number(column + 1)),
+                       .stored_key = xmpp::Secret(row.text(column + 2)),
+                       .server_key = xmpp::Secret(row.text(column + 3))};
+  const std::size_t key_bytes = xmpp::scram_key_bytes(hash);
+  if (keys.salt.empty() || keys.iterations == 0 || keys.stored_key.reveal().size() != key_bytes ||
+      keys.server_key.reveal().size() != key_bytes) {
+    return std::nullopt;
+  }
+  return keys;
+}
+
+// Both statements take the same values in the same order.
+std::uint64_t write_credentials(SqlConnection& db, std::string_view statement,
+                                const Credentials& credentials, std::string_view local,
+                                std::string_view domain) {
+  const auto& [sha1, sha256] = credentials;
+  return db.change(
+      statement,
+      {SqlBytes{sha1.salt}, std::uint64_t{sha1.iterations}, SqlBytes{sha1.stored_key.reveal()},
+       SqlBytes{sha1.server_key.reveal()}, SqlBytes{sha256.salt}, std::uint64_t{sha256.iterations},
+       SqlBytes{sha256.stored_key.reveal()}, SqlBytes{sha256.server_key.reveal()}, local, domain});
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::optional<Credentials>>> SqlUserStore::find(std::string local,
+                                                                       std::string domain) {
+  using Answer = Result<std::optional<Credentials>>;
+  auto work = [local = std::move(local), domain = std::move(domain)](SqlConnection& db) -> Answer {
+    if (const error_code refusal = check_keys(local, domain)) return refusal;
+    const auto rows = db.query(
+        "SELECT sha1_salt, sha1_iterations, sha1_stored_key, sha1_server_key,"
+        " sha256_salt, sha256_iterations, sha256_stored_key, sha256_server_key"
+        " FROM users WHERE localpart = ? AND domainpart = ?",
+        {local, domain});
+    if (!rows->next()) return std::optional<Credentials>();
+    auto sha1 = keys_at(*rows, 0, xmpp::ScramHash::sha1);
+    auto sha256 = keys_at(*rows, 4, xmpp::ScramHash::sha256);
+    if (!sha1 || !sha256) return make_error_code(StorageErrc::broken);
+    return std::optional(Credentials{.sha1 = std::move(*sha1), .sha256 = std::move(*sha256)});
+  };
+  return storage_.run("find", Repeat::safe, std::move(work));
+}
+
+asio::awaitable<Result<bool>> SqlUserStore::exists(std::string local, std::string domain) {
+  auto work = [local = std::move(local),
+               domain = std::move(domain)](SqlConnection& db) -> Result<bool> {
+    if (const error_code refusal = check_keys(local, domain)) return failure<Result<bool>>(refusal);
+    return db.query("SELECT 1 FROM users WHERE localpart = ? AND domainpart = ?", {local, domain})
+        ->next();
+  };
+  return storage_.run("exists", Repeat::safe, std::move(work));
+}
+
+asio::awaitable<Result<void>> SqlUserStore::create(std::string local, std::string domain,
+                                                   Credentials credentials) {
+  auto work = [local = std::move(local), domain = std::move(domain),
+               credentials = std::move(credentials)](SqlConnection& db) -> Result<void> {
+    if (const error_code refusal = check_keys(local, domain)) return refusal;
+    write_credentials(db,
+                      "INSERT INTO users (sha1_salt, sha1_iterations, sha1_stored_key,"
+                      " sha1_server_key, sha256_salt, sha256_iterations, sha256_stored_key,"
+                      " sha256_server_key, localpart, domainpart, created, changed)"
+                      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, $now, $now)",
+                      credentials, local, domain);
+    return {};
+  };
+  // Made twice, the second would find the account of the first and call it somebody else's.
+  return storage_.run("create", Repeat::unsafe, std::move(work));
+}
+
+asio::awaitable<Result<void>> SqlUserStore::set_credentials(std::string local, std::string domain,
+                                                            Credentials credentials) {
+  auto work = [local = std::move(local), domain = std::move(domain),
+               credentials = std::move(credentials)](SqlConnection& db) -> Result<void> {
+    if (const error_code refusal = check_keys(local, domain)) return refusal;
+    const auto met = write_credentials(
+        db,
+        "UPDATE users SET sha1_salt = ?, sha1_iterations = ?, sha1_stored_key = ?,"
+        " sha1_server_key = ?, sha256_salt = ?, sha256_iterations = ?, sha256_stored_key = ?,"
+        " sha256_server_key = ?, changed = $now WHERE localpart = ? AND domainpart = ?",
+        credentials, local, domain);
+    if (met == 0) return make_error_code(StorageErrc::no_such_user);
+    return {};
+  };
+  return storage_.run("set_credentials", Repeat::safe, std::move(work));
+}
+
+asio::awaitable<Result<void>> SqlUserStore::remove(std::string local, std::string domain) {
+  auto work = [local = std::move(local),
+               domain = std::move(domain)](SqlConnection& db) -> Result<void> {
+    if (const error_code refusal = check_keys(local, domain)) return refusal;
+    const auto met =
+        db.change("DELETE FROM users WHERE localpart = ? AND domainpart = ?", {local, domain});
+    if (met == 0) return make_error_code(StorageErrc::no_such_user);
+    return {};
+  };
+  return storage_.transact("remove", Repeat::unsafe, std::move(work));
+}
+
+asio::awaitable<Result<std::vector<std::string>>> SqlUserStore::list(std::string domain,
+                                                                     std::string after,
+                                                                     std::size_t limit) {
+  using Answer = Result<std::vector<std::string>>;
+  auto work = [domain = std::move(domain), after = std::move(after),
+               limit = std::min(limit, page_max)](SqlConnection& db) -> Answer {
+    const error_code refusal = after.empty() ? check_key(domain) : check_keys(after, domain);
+    if (refusal) return refusal;
+    const auto rows = db.query(
+        "SELECT localpart FROM users WHERE domainpart = ? AND localpart > ?"
+        " ORDER BY localpart LIMIT ?",
+        {domain, after, limit});
+    std::vector<std::string> locals;
+    while (rows->next()) locals.push_back(rows->text(0));
+    return locals;
+  };
+  return storage_.run("list", Repeat::safe, std::move(work));
+}
+
+}  // namespace server
