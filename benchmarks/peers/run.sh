@@ -1,23 +1,34 @@
 #!/bin/sh
-# Runs a meerkat-load scenario against another XMPP server from Debian, on loopback, in a folder of
-# its own: the generator is honest only if servers that we did not write pass its audit too.
+# Runs a meerkat-load scenario against one server, on loopback, in a folder of its own. The other
+# XMPP servers are Debian's: the generator is honest only if servers that we did not write pass its
+# audit too. `relay` is no server but the floor: benchmarks/relay.
 #
-#   benchmarks/peers/run.sh prosody|ejabberd MEERKAT_LOAD [SCENARIO [OPTION…]]
+#   benchmarks/peers/run.sh relay|meerkat|prosody|ejabberd [SCENARIO [OPTION…]]
 #
-# Needs: apt-get install prosody lua-sec ejabberd openssl (their services need not run).
+# PEER_TLS=off goes without TLS (default: starttls). PEER_LOOPS: Meerkat's event loops (default: one
+# a core). PEER_BIN: where the built programs are (default: Bazel's folder). PEER_PORT: 27222.
+# Needs, for the other servers: apt-get install prosody lua-sec ejabberd (they need not run).
 set -eu
 
-server=${1:?which server: prosody or ejabberd}
-load=${2:?the meerkat-load program}
-scenario=${3:-chat}
-shift 2
+server=${1:?which server: relay, meerkat, prosody or ejabberd}
+scenario=${2:-chat}
+shift
 [ $# -gt 0 ] && shift
+
+bin=${PEER_BIN:-$(bazel info bazel-bin 2>/dev/null)}
+tls=${PEER_TLS:-starttls}
+[ "$server" != relay ] || tls=off  # It has none.
+case $tls in
+off) required=false ;;
+starttls) required=true ;;
+*) echo "PEER_TLS is starttls or off" >&2 && exit 64 ;;
+esac
 
 folder=$(mktemp -d)
 port=${PEER_PORT:-27222}
 pid=
 finish() {
-  [ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+  [ -z "$pid" ] || { kill "$pid" && wait "$pid"; } 2>/dev/null || true
   rm -rf "$folder"
 }
 trap finish EXIT
@@ -28,6 +39,33 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
   -keyout "$folder/key.pem" -out "$folder/certificate.pem" 2>/dev/null
 cat "$folder/key.pem" "$folder/certificate.pem" >"$folder/both.pem"
 echo "load" >"$folder/password"
+
+start_relay() {
+  "$bin/benchmarks/relay/relay" "$port" >"$folder/out" 2>&1 &
+  pid=$!
+}
+
+start_meerkat() {
+  cat >"$folder/meerkat.toml" <<CONFIG
+domains = ["localhost"]
+loops = ${PEER_LOOPS:-0}
+node = { name = "n1" }
+tls = { certificate = "$folder/certificate.pem", key = "$folder/key.pem" }
+log = { level = "warning" }
+storage = { sqlite = "$folder/meerkat.db" }
+c2s = { tls_required = $required }
+register = { enabled = true }
+admin = { token_file = "$folder/token" }
+[listen]
+c2s = "127.0.0.1:$port"
+c2s_tls = "off"
+peers = "off"
+health = "off"
+admin = "off"
+CONFIG
+  "$bin/server/meerkatd" --config="$folder/meerkat.toml" >"$folder/out" 2>&1 &
+  pid=$!
+}
 
 start_prosody() {
   cat >"$folder/prosody.cfg.lua" <<CONFIG
@@ -45,7 +83,8 @@ modules_disabled = { "s2s", "admin_telnet", "admin_shell" }
 allow_registration = true
 registration_throttle_max = 1000000
 authentication = "internal_hashed"
-c2s_require_encryption = true
+c2s_require_encryption = $required
+allow_unencrypted_plain_auth = false
 log = { warn = "$folder/log" }
 limits = {}
 VirtualHost "localhost"
@@ -67,7 +106,7 @@ auth_password_format: scram
 auth_scram_hash: sha256
 registration_timeout: infinity
 listen:
-  - {port: $port, ip: "127.0.0.1", module: ejabberd_c2s, starttls_required: true,
+  - {port: $port, ip: "127.0.0.1", module: ejabberd_c2s, starttls_required: $required, starttls: true,
      max_stanza_size: 262144, shaper: none}
 modules:
   mod_register: {ip_access: all, access: all, registration_watchers: []}
@@ -88,17 +127,18 @@ CONFIG
 
 "start_$server"
 tries=0
-until openssl s_client -connect "127.0.0.1:$port" -starttls xmpp -xmpphost localhost \
-  </dev/null >/dev/null 2>&1; do
+until ss -Htln "sport = :$port" | grep -q .; do
   tries=$((tries + 1))
-  if [ "$tries" -gt 60 ] || ! kill -0 "$pid" 2>/dev/null; then
+  if [ "$tries" -gt 120 ] || ! kill -0 "$pid" 2>/dev/null; then
     echo "$server did not start:" >&2
     cat "$folder/out" >&2
     exit 69
   fi
-  sleep 0.5
+  sleep 0.25
 done
 
-"$load" run "$scenario" --target="127.0.0.1:$port" --domain=localhost \
-  --ca="$folder/certificate.pem" --register --user-password-file="$folder/password" \
+# The floor takes any user with PLAIN; the others keep accounts, with SCRAM.
+[ "$server" = relay ] && set -- --auth=plain "$@" || set -- --register "$@"
+"$bin/loadgen/meerkat-load" run "$scenario" --target="127.0.0.1:$port" --domain=localhost \
+  --tls="$tls" --ca="$folder/certificate.pem" --user-password-file="$folder/password" \
   --server-pids="$pid" "$@"
