@@ -143,6 +143,8 @@ class Mesh : private LinkHost {
   void report_refusal(const std::string& who, ErrorCode why);
   static bool is_refusal(ErrorCode why);
   static bool is_relay_refusal(ErrorCode why);
+  static bool shuts_out(ErrorCode why);
+  bool is_shut_out() const;
   bool speaks_no_tls(const Link& link, ErrorCode why) const;
   bool canonical(const Link& link, const std::string& peer_name) const;
   Peer& peer(const std::string& name);

@@ -26,6 +26,11 @@ bool Mesh::is_refusal(ErrorCode error) {
   return error.category() == replication_category() && (error.value() < 100 || is_tls_fault(error));
 }
 
+// Such a refusal lasts until somebody changes a configuration or a release.
+bool Mesh::shuts_out(ErrorCode error) {
+  return is(error, Errc::bad_proof) || is(error, Errc::protocol_mismatch) || is_tls_fault(error);
+}
+
 // The relay does not, or no longer, carry a tunnel: no fault of who is at its other end.
 bool Mesh::is_relay_refusal(ErrorCode error) {
   return is(error, Errc::no_route) || is(error, Errc::relay_full) || is(error, Errc::stopping);

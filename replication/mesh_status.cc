@@ -69,6 +69,17 @@ std::chrono::milliseconds Mesh::lag_age(const Peer& peer, std::size_t table, Pos
   return std::chrono::duration_cast<std::chrono::milliseconds>(environment_.now() - since);
 }
 
+// Nodes that live and do not take this one in, and none that does: then it is this one that has the
+// wrong secret, release or certificate. With one that does, those are the strangers.
+bool Mesh::is_shut_out() const {
+  bool refused = false;
+  for (const auto& [name, peer] : peers_) {
+    if (peer.ready) return false;
+    refused = refused || (peer.refused && shuts_out(peer.last_error));
+  }
+  return refused;
+}
+
 void Mesh::publish() {
   // In a cluster, or a flood of forged rows, of this size the ticks must do.
   if (peers_.size() <= 64) publish_now();
@@ -89,7 +100,7 @@ void Mesh::publish_now() {
     if (!peer.listed) return true;
     return peer.tried && (peer.relays_tried || next_relay(peer, now) == nullptr);
   });
-  if (!joined) return;
+  if (!joined || is_shut_out()) return;
   {
     std::lock_guard lock(joined_mutex_);
     joined_ = true;

@@ -150,8 +150,9 @@ class Node {
   Result<void> send(const NodeId& to, std::string_view payload);
 
   /// [any thread] Whether this node has joined: since start() there was a moment when set_peers()
-  /// had been called and every peer that answered had caught up in both directions. Stays true when
-  /// further nodes join later (their state is in peers()).
+  /// had been called and every peer that answered had caught up in both directions. A node that its
+  /// peers refuse for its secret, release or certificate, and that none takes in, has not joined.
+  /// Stays true when further nodes join later (their state is in peers()).
   bool joined() const;
 
   /// Waits for joined(); false when the deadline passes or the node stops first. Blocks its thread.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -246,9 +247,16 @@ TEST_F(Nodes, NeverLetInOneThatHasAnotherSecret) {
     return cluster.node(0).log().find("link_refused") != std::string::npos ||
            cluster.node(1).log().find("link_refused") != std::string::npos;
   }));
-  EXPECT_TRUE(eventually(limit, [&] {
-    return stranger.log().find("link_refused") != std::string::npos;
-  })) << stranger.log();
+  const auto refused_by = [&](const std::string& peer) {
+    std::istringstream lines(stranger.log());
+    for (std::string line; std::getline(lines, line);) {
+      const bool is_refusal = line.find("link_refused") != std::string::npos;
+      if (is_refusal && line.find("\"" + peer + "\"") != std::string::npos) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(eventually(limit, [&] { return refused_by("n1") && refused_by("n2"); }))
+      << stranger.log();
   EXPECT_FALSE(stranger.is_ready()) << stranger.health("/readyz?verbose").body;
   EXPECT_TRUE(can_chat(juliet, romeo, 2s));
   EXPECT_TRUE(cluster.node(0).is_ready());

@@ -216,6 +216,20 @@ TEST(Stranger, WithoutTheSecretIsRefusedAndReportedOnce) {
       << a.events.all();
   EXPECT_FALSE(a.events.has("connected"));
   EXPECT_FALSE(b.events.has("connected"));
+  // Design G4: each knows that the other lives, and that it is not joined with it.
+  EXPECT_FALSE(b.node->joined());
+}
+
+// Design G4: a stranger on the list does not keep the cluster's own nodes from being joined.
+TEST(Stranger, KeepsNobodyElseFromJoining) {
+  NodeOptions wrong = quick("c");
+  wrong.secret = "another secret";
+  TestNode a("a"), b("b"), c(wrong);
+  for (TestNode* node : {&a, &b, &c}) node->start();
+  introduce({&a, &b, &c});
+  EXPECT_TRUE(eventually(5s, [&] { return a.node->joined() && b.node->joined(); }));
+  EXPECT_TRUE(eventually(5s, [&] { return c.node->refusals().bad_proof >= 2; }));
+  EXPECT_FALSE(c.node->joined());
 }
 
 // hardening K1
