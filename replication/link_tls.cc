@@ -68,6 +68,13 @@ std::string LinkTls::own_fault(std::string_view node_name) const {
   if (X509_cmp_current_time(X509_get0_notBefore(own)) > 0) {
     return "the certificate " + options_.certificate + " is not valid yet";
   }
+  // A node dials and is dialled. Its peers would only say that they do not trust it.
+  if (X509_check_purpose(own, X509_PURPOSE_SSL_SERVER, 0) != 1 ||
+      X509_check_purpose(own, X509_PURPOSE_SSL_CLIENT, 0) != 1) {
+    return "the certificate " + options_.certificate +
+           " may not be used for both ends of a link: its extended key usage wants serverAuth and "
+           "clientAuth";
+  }
   if (is_for(own, node_name)) return {};
   return "the certificate " + options_.certificate + " is not for \"" + expected_name(node_name) +
          "\"";

@@ -77,8 +77,9 @@ void check_peer_tls(const Config& config, Checker& checker) {
   }
   const std::string fault = (*loaded)->own_fault(config.node.name);
   if (fault.empty()) return;
-  checker.fault("peers.certificate", "[peers] " + fault + ": no peer would take it",
-                "a certificate with this name as subjectAltName, or another peer_name");
+  checker.fault(
+      "peers.certificate", "[peers] " + fault + ": no peer would take it",
+      "a certificate for both ends with this name as subjectAltName, or another peer_name");
 }
 
 void check_mysql_tls(const MysqlConfig& mysql, Checker& checker) {

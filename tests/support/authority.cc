@@ -75,8 +75,8 @@ Authority::~Authority() {
   std::filesystem::remove_all(folder_, ignored);
 }
 
-IssuedFiles Authority::issue(const std::vector<std::string>& names,
-                             std::chrono::seconds valid_for) {
+IssuedFiles Authority::issue(const std::vector<std::string>& names, std::chrono::seconds valid_for,
+                             const std::string& usage) {
   const Key key(EVP_EC_gen("P-256"));
   check(key != nullptr);
   const std::string number = std::to_string(++issued_);
@@ -88,7 +88,7 @@ IssuedFiles Authority::issue(const std::vector<std::string>& names,
   for (const std::string& name : names) joined += (joined.empty() ? "" : ",") + name;
   extend(made, certificate_.get(), NID_basic_constraints, "critical,CA:FALSE");
   extend(made, certificate_.get(), NID_key_usage, "critical,digitalSignature");
-  extend(made, certificate_.get(), NID_ext_key_usage, "serverAuth,clientAuth");
+  extend(made, certificate_.get(), NID_ext_key_usage, usage);
   if (!joined.empty()) extend(made, certificate_.get(), NID_subject_alt_name, joined);
   check(X509_sign(made, key_.get(), EVP_sha256()) > 0);
   IssuedFiles files;

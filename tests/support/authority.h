@@ -30,9 +30,10 @@ class Authority {
   const std::string& file() const { return file_; }
 
   /// A certificate for those names (`DNS:a`, `IP:127.0.0.1`, …), valid from an hour ago, or, with
-  /// `valid_for` below zero, until so long ago.
+  /// `valid_for` below zero, until so long ago. `usage` is its extended key usage.
   IssuedFiles issue(const std::vector<std::string>& names,
-                    std::chrono::seconds valid_for = std::chrono::hours(1));
+                    std::chrono::seconds valid_for = std::chrono::hours(1),
+                    const std::string& usage = "serverAuth,clientAuth");
 
  private:
   struct KeyFree {

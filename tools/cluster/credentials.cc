@@ -146,7 +146,7 @@ Result<void> ensure_certificates(const fs::path& folder, const std::string& doma
   const bool certificate_made =
       extend(certificate.get(), authority.get(), NID_basic_constraints, "critical,CA:FALSE") &&
       extend(certificate.get(), authority.get(), NID_key_usage, "critical,digitalSignature") &&
-      extend(certificate.get(), authority.get(), NID_ext_key_usage, "serverAuth") &&
+      extend(certificate.get(), authority.get(), NID_ext_key_usage, "serverAuth,clientAuth") &&
       extend(certificate.get(), authority.get(), NID_authority_key_identifier, "keyid") &&
       extend(certificate.get(), authority.get(), NID_subject_alt_name,
              "DNS:" + domain + ",IP:127.0.0.1") &&

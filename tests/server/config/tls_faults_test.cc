@@ -75,6 +75,9 @@ TEST_F(TlsFaults, SayWhatIsMissingOrDoesNotBelong) {
          "subjectAltName");
   place(authority_.issue({"DNS:node-1"}, -60s));
   expect(required + files_, "[peers] the certificate node.crt has expired", "subjectAltName");
+  place(authority_.issue({"DNS:node-1"}, 1h, "serverAuth"));
+  expect(required + files_, "[peers] the certificate node.crt may not be used for both ends",
+         "subjectAltName");
   folder_.write("ca.crt", "nothing\n");
   expect(required + files_, "[peers] cannot read the authorities' certificates ca.crt",
          "PEM files");
