@@ -56,7 +56,8 @@ struct NodeStatus {
   std::optional<std::chrono::seconds> since;  ///< How long it has been in `state`.
   std::optional<std::uint64_t> sessions;
   std::optional<std::uint32_t> peers_joined;  ///< Peers caught up, …
-  std::optional<std::uint32_t> peers_known;   ///< … of those it should have.
+  std::optional<std::uint32_t> peers_relayed;  ///< … those of them reached through a third node …
+  std::optional<std::uint32_t> peers_known;    ///< … of those it should have.
   std::optional<std::chrono::nanoseconds> lag_p99;
   std::optional<std::uint64_t> backlog;  ///< Records not yet acked by its slowest peer.
   std::optional<std::chrono::nanoseconds> mysql_round_trip;

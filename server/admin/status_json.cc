@@ -27,6 +27,7 @@ json::object to_json(const NodeStatus& node) {
           {"since_s", seconds(node.since)},
           {"sessions", number(node.sessions)},
           {"peers_joined", number(node.peers_joined)},
+          {"peers_relayed", number(node.peers_relayed)},
           {"peers_known", number(node.peers_known)},
           {"lag_p99_s", seconds(node.lag_p99)},
           {"backlog_records", number(node.backlog)},

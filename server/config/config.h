@@ -68,6 +68,10 @@ struct PeersConfig {
   /// An unreachable peer's records are forgotten after this; a process that is gone is at once.
   std::chrono::milliseconds forget_after{30'000};
 
+  /// Where two nodes cannot reach each other, a third that reaches both carries their link: whether
+  /// this node asks for that and does it for others.
+  bool relay = true;
+
   /// TLS on the links to the other nodes; `optional` takes peers without it too, for the time in
   /// which a running cluster is moved from one to the other. The files are PEM, wanted unless it
   /// is off, and read again on SIGHUP.

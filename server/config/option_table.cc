@@ -143,6 +143,8 @@ std::vector<Option> make_table() {
                "a peer silent for so long counts as unreachable"),
       duration("peers", "forget_after", FIELD(config.peers.forget_after),
                "after that its records are forgotten"),
+      boolean("peers", "relay", FIELD(config.peers.relay),
+              "nodes that cannot reach each other are linked through a third"),
       choice("peers", "tls", FIELD(config.peers.tls), peer_tls_modes,
              "off, optional or required; optional also takes peers without it"),
       path("peers", "certificate", FIELD(config.peers.certificate),

@@ -54,7 +54,9 @@ std::string mysql_of(const json::object& node) {
 std::string peers_of(const json::object& node) {
   const double known = number_of(node, "peers_known");
   if (known < 0) return "-";
-  return formatted("%.0f", number_of(node, "peers_joined", 0)) + formatted("/%.0f", known);
+  const double relayed = number_of(node, "peers_relayed", 0);
+  return formatted("%.0f", number_of(node, "peers_joined", 0)) + formatted("/%.0f", known) +
+         (relayed > 0 ? formatted(", %.0f relayed", relayed) : "");
 }
 
 const json::array& nodes_of(const json::object& status) {
@@ -125,6 +127,8 @@ std::string summary(const json::object& status) {
       remarks += ", " + text_of(node, "name") + " is " + state;
     } else if (!is_joined) {
       remarks += ", " + text_of(node, "name") + " lacks peers";
+    } else if (number_of(node, "peers_relayed", 0) > 0) {
+      remarks += ", " + text_of(node, "name") + " reaches a peer through a third node only";
     }
   }
   return "cluster " + text_of(status, "cluster") + ": " +

@@ -54,6 +54,7 @@ replication::NodeOptions node_options(const Config& config, const Cluster::Optio
   result.incarnation = options.incarnation;
   result.silence_max = config.peers.silence_max;
   result.forget_after = config.peers.forget_after;
+  result.relay = config.peers.relay;
   if (options.secret.is_empty() || !config.listen.peers) {
     // Without a secret the node has no peers: nobody can know this one.
     result.secret = xmpp::random_bytes(32);
@@ -314,6 +315,7 @@ void replication::Codec<server::NodeReport>::encode(const server::NodeReport& va
                                                     {"state_since", value.state_since},
                                                     {"sessions", value.sessions},
                                                     {"peers_joined", value.peers_joined},
+                                                    {"peers_relayed", value.peers_relayed},
                                                     {"peers_known", value.peers_known},
                                                     {"backlog", value.backlog},
                                                     {"mysql", value.mysql},
@@ -340,6 +342,7 @@ bool replication::Codec<server::NodeReport>::decode(std::string_view bytes,
   value.state_since = static_cast<std::uint64_t>(number("state_since"));
   value.sessions = static_cast<std::uint64_t>(number("sessions"));
   value.peers_joined = static_cast<std::uint32_t>(number("peers_joined"));
+  value.peers_relayed = static_cast<std::uint32_t>(number("peers_relayed"));
   value.peers_known = static_cast<std::uint32_t>(number("peers_known"));
   value.backlog = static_cast<std::uint64_t>(number("backlog"));
   value.mysql = text("mysql");

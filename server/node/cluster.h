@@ -25,6 +25,7 @@ struct NodeReport {
   std::uint64_t state_since = 0;  ///< Seconds since 1970.
   std::uint64_t sessions = 0;
   std::uint32_t peers_joined = 0, peers_known = 0;
+  std::uint32_t peers_relayed = 0;  // Of those joined, the ones linked through a third node.
   std::uint64_t backlog = 0;
   std::string mysql;  ///< `ok`, `away`; empty without one
   std::int64_t lease_remaining_ms = 0;

@@ -17,7 +17,10 @@ NodeReport ServerNode::report() const {
     // Gone for certain, and its sessions with it: the registry lists it until its lease ends.
     if (peer.state == replication::PeerState::gone) continue;
     ++report.peers_known;
-    if (peer.state == replication::PeerState::ready) ++report.peers_joined;
+    if (peer.state == replication::PeerState::ready) {
+      ++report.peers_joined;
+      if (!peer.via.empty()) ++report.peers_relayed;
+    }
     report.backlog = std::max(report.backlog, peer.backlog_messages);
   }
   if (config_.mysql) report.mysql = storage_->available() ? "ok" : "away";
@@ -44,6 +47,7 @@ ClusterStatus ServerNode::status() const {
     node.since = std::chrono::seconds(now > report.state_since ? now - report.state_since : 0);
     node.sessions = report.sessions;
     node.peers_joined = report.peers_joined;
+    node.peers_relayed = report.peers_relayed;
     node.peers_known = report.peers_known;
     node.backlog = report.backlog;
     node.mysql = report.mysql;

@@ -105,12 +105,13 @@ TEST_F(AdminServerTest, ShowsTheClusterAsJson) {
   ready.state = "ready";
   ready.sessions = 7;
   node.set_status({"default", "n1", {ready}, {}});
-  EXPECT_EQ(body_of(ask("GET /api/v1/status")),
-            "{\"cluster\":\"default\",\"self\":\"n1\",\"nodes\":[{\"name\":\"n1\",\"version\":\"\","
-            "\"state\":\"ready\",\"since_s\":null,\"sessions\":7,\"peers_joined\":null,"
-            "\"peers_known\":null,\"lag_p99_s\":null,\"backlog_records\":null,"
-            "\"mysql_round_trip_s\":null,\"mysql\":\"\",\"lease_remaining_s\":null}],"
-            "\"drain\":null}");
+  EXPECT_EQ(
+      body_of(ask("GET /api/v1/status")),
+      "{\"cluster\":\"default\",\"self\":\"n1\",\"nodes\":[{\"name\":\"n1\",\"version\":\"\","
+      "\"state\":\"ready\",\"since_s\":null,\"sessions\":7,\"peers_joined\":null,"
+      "\"peers_relayed\":null,\"peers_known\":null,\"lag_p99_s\":null,\"backlog_records\":null,"
+      "\"mysql_round_trip_s\":null,\"mysql\":\"\",\"lease_remaining_s\":null}],"
+      "\"drain\":null}");
 }
 
 TEST_F(AdminServerTest, LooksAfterUsers) {
