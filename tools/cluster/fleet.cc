@@ -69,6 +69,7 @@ Fleet::Fleet(asio::io_context& loop, ClusterRecord& record, Placement& placement
       record_(record),
       placement_(placement),
       options_(options),
+      gates_(loop, record),
       notice_(std::move(notice)) {}
 
 Result<NodeRecord*> Fleet::find(const std::string& node) {
@@ -170,6 +171,12 @@ Result<void> Fleet::launch(std::string node, std::filesystem::path program) {
                            .folder = record_.node_folder(node),
                            .parent_death_signal = SIGKILL});
   if (!child) return child.error();
+  if (record_.gates) {
+    if (auto opened = gates_.open(record); !opened) {
+      (*child)->signal(SIGKILL);
+      return opened.error();
+    }
+  }
   processes_[node] = {.child = *child, .launched = Clock::now()};
   looks_[node] = {};
   record.process = (*child)->key();
@@ -184,6 +191,7 @@ asio::awaitable<void> Fleet::mind(std::string node, std::shared_ptr<Child> child
   co_await child->ended(Deadline::max());
   const auto found = processes_.find(node);
   if (found == processes_.end() || found->second.child != child) co_return;
+  gates_.close(node);
   if (found->second.end_expected) {
     set_phase(node, NodePhase::stopped);
     co_return;
@@ -253,6 +261,7 @@ asio::awaitable<Result<Drained>> Fleet::drain(std::string node) {
 
 void Fleet::forget(const std::string& node) {
   std::erase_if(record_.nodes, [&](const NodeRecord& record) { return record.name == node; });
+  gates_.close(node);
   processes_.erase(node);
   looks_.erase(node);
   update_placement();
@@ -297,6 +306,16 @@ Result<void> Fleet::resume(const std::string& node) {
   process->child->signal(SIGCONT);
   set_phase(node, NodePhase::ready);
   return {};
+}
+
+Result<void> Fleet::cut(const std::string& a, const std::string& b) {
+  if (!record_.gates) return Fault{"there are no gates between the nodes", "cluster up --gates"};
+  return gates_.cut(a, b);
+}
+
+Result<void> Fleet::heal(const std::string& a, const std::string& b) {
+  if (!record_.gates) return Fault{"there are no gates between the nodes", "cluster up --gates"};
+  return gates_.heal(a, b);
 }
 
 asio::awaitable<bool> Fleet::all_ended(Deadline deadline) {

@@ -8,11 +8,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "tools/cluster/child.h"
 #include "tools/cluster/fault.h"
+#include "tools/cluster/gates.h"
 #include "tools/cluster/placement.h"
 #include "tools/cluster/state.h"
 
@@ -68,6 +70,12 @@ class Fleet {
   /// Takes a node that does not run off the list.
   void forget(const std::string& node);
 
+  /// Cuts the path between two nodes, or heals it, or all paths when both names are empty. Errors:
+  /// the cluster has no gates; see Gates.
+  Result<void> cut(const std::string& a, const std::string& b);
+  Result<void> heal(const std::string& a, const std::string& b);
+  [[nodiscard]] const std::set<Gates::Path>& cuts() const { return gates_.cuts(); }
+
   /// SIGKILL, SIGSTOP, SIGCONT. Errors: no such node, or it is not in a state for that.
   asio::awaitable<Result<void>> kill(std::string node);
   Result<void> pause(const std::string& node);
@@ -108,6 +116,7 @@ class Fleet {
   ClusterRecord& record_;
   Placement& placement_;
   FleetOptions options_;
+  Gates gates_;
   Progress notice_;
   bool stopping_ = false;  // From stop_all() on nothing is launched.
   std::map<std::string, Process> processes_;

@@ -59,6 +59,8 @@ int main(int argc, char** argv) {
   up_command->add_option("--mysql", up.mysql, "mysql://user:password@host:port/database of yours");
   up_command->add_option("--accounts", up.accounts, "accounts load0 … to make, password `load`")
       ->check(CLI::Range(0, 1'000'000));
+  up_command->add_flag("--gates", up.gates, "paths between nodes can be cut: `cut n1 n2`");
+  up_command->add_flag("--peer-tls", up.peer_tls, "TLS on the links between the nodes");
   up_command->add_flag("--detach", up.detach, "return once ready; `down` ends it");
   up_command->add_flag("--keep", up.keep, "Ctrl-C keeps the folder");
 
@@ -79,6 +81,13 @@ int main(int argc, char** argv) {
   needs_node(app.add_subcommand("kill", "kill -9"));
   needs_node(app.add_subcommand("pause", "stop a node in place (SIGSTOP)"));
   needs_node(app.add_subcommand("resume", "let a paused node go on"));
+  std::string other;
+  needs_node(app.add_subcommand("cut", "no byte passes between two nodes (wants `up --gates`)"))
+      ->add_option("other", other, "the other node")
+      ->required();
+  CLI::App* heal_command = app.add_subcommand("heal", "bytes pass again, between two nodes or all");
+  CLI::Option* heal_node = heal_command->add_option("node", node, "n1, n2, …; none: all nodes");
+  heal_command->add_option("other", other, "the other node");
 
   std::string to;
   std::string order = "surge";
@@ -129,7 +138,13 @@ int main(int argc, char** argv) {
   }
   if (verb == "upgrade" && to != "next" && !back)
     to = (working_directory() / to).lexically_normal();
-  boost::json::object request{{"command", verb}, {"node", node},   {"count", count},
-                              {"to", to},        {"order", order}, {"back", back}};
+  if (verb == "heal" && heal_node->count() > 0 && other.empty()) {
+    std::fprintf(stderr, "cluster: heal %s and which other?\ntry: cluster heal n1 n2\n",
+                 node.c_str());
+    return exit_command_line;
+  }
+  boost::json::object request{{"command", verb}, {"node", node}, {"other", other},
+                              {"count", count},  {"to", to},     {"order", order},
+                              {"back", back}};
   return run_command(invocation, request);
 }

@@ -60,12 +60,19 @@ Result<fs::path> write_node_config(const ClusterRecord& record, const NodeRecord
        << "\n[listen]\n"
        << "c2s = " << listen(Service::c2s) << "\n"
        << "c2s_tls = " << listen(Service::c2s_tls) << "\n"
-       << "peers = " << listen(Service::peers) << "\n"
+       << "peers = " << listen(record.gates ? Service::behind_gate : Service::peers) << "\n"
        << "health = " << listen(Service::health) << "\n"
        << "admin = " << listen(Service::admin) << "\n"
        << "\n[peers]\n"
-       << "secret_file = " << file("secrets/peers") << "\n"
-       << "\n[mysql]\n"
+       << "secret_file = " << file("secrets/peers") << "\n";
+  if (record.peer_tls) {
+    toml << "tls = \"required\"\n"
+         << "certificate = " << file("tls/server.crt") << "\n"
+         << "key = " << file("tls/server.key") << "\n"
+         << "ca = " << file("ca.crt") << "\n"
+         << "peer_name = " << quoted(record.domain) << "  # One certificate for all nodes.\n";
+  }
+  toml << "\n[mysql]\n"
        << "url = "
        << quoted("mysql://" + record.mysql.user + "@" + record.mysql.host + ":" +
                  std::to_string(record.mysql.port) + "/" + record.mysql.database)

@@ -1,5 +1,6 @@
 #include "tools/cluster/port_holder.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -18,25 +19,38 @@ namespace {
 constexpr std::string_view state_listen = "0A";
 constexpr std::size_t command_chars_max = 80;
 
-/// Adds the socket inodes that listen on `port`, from a table like /proc/net/tcp: its columns are
-/// slot, local address:port in hex, remote, state, queues, timers, retransmits, uid, timeout,
-/// inode.
-void collect_listeners(const std::string& table, std::uint16_t port,
-                       std::set<std::string>& inodes) {
+/// A line of a table like /proc/net/tcp: its columns are slot, local address:port in hex, remote,
+/// state, queues, timers, retransmits, uid, timeout, inode.
+struct Socket {
+  std::uint16_t local_port = 0;
+  std::uint16_t remote_port = 0;
+  std::string state;
+  std::string link;  // What a file descriptor of it points to.
+};
+
+std::uint16_t port_of(const std::string& address) {
+  const auto colon = address.rfind(':');
+  std::uint16_t port = 0;
+  if (colon == std::string::npos) return port;
+  std::from_chars(address.data() + colon + 1, address.data() + address.size(), port, 16);
+  return port;
+}
+
+template <class Wanted>
+void collect_sockets(const std::string& table, const Wanted& wanted, std::set<std::string>& links) {
   std::ifstream lines(table);
   std::string line;
   std::getline(lines, line);  // The heading.
   while (std::getline(lines, line)) {
     std::istringstream words(line);
-    std::string slot, local, remote, state, skipped, inode;
-    words >> slot >> local >> remote >> state;
+    Socket socket;
+    std::string slot, local, remote, skipped, inode;
+    words >> slot >> local >> remote >> socket.state;
     for (int column = 0; column < 5; ++column) words >> skipped;
     words >> inode;
-    const auto colon = local.rfind(':');
-    if (state != state_listen || colon == std::string::npos) continue;
-    std::uint16_t found = 0;
-    std::from_chars(local.data() + colon + 1, local.data() + local.size(), found, 16);
-    if (found == port) inodes.insert("socket:[" + inode + "]");
+    socket.local_port = port_of(local);
+    socket.remote_port = port_of(remote);
+    if (wanted(socket)) links.insert("socket:[" + inode + "]");
   }
 }
 
@@ -55,13 +69,13 @@ std::string command_of(const fs::path& process) {
   return command;
 }
 
-bool holds_any(const fs::path& process, const std::set<std::string>& inodes) {
+bool holds_any(const fs::path& process, const std::set<std::string>& links) {
   std::error_code error;
   for (fs::directory_iterator entry(process / "fd", error), end; !error && entry != end;
        entry.increment(error)) {
     std::error_code unreadable;
     const fs::path target = fs::read_symlink(entry->path(), unreadable);
-    if (!unreadable && inodes.contains(target.string())) return true;
+    if (!unreadable && links.contains(target.string())) return true;
   }
   return false;
 }
@@ -69,10 +83,13 @@ bool holds_any(const fs::path& process, const std::set<std::string>& inodes) {
 }  // namespace
 
 std::optional<PortHolder> find_port_holder(std::uint16_t port, const std::string& proc) {
-  std::set<std::string> inodes;
-  collect_listeners(proc + "/net/tcp", port, inodes);
-  collect_listeners(proc + "/net/tcp6", port, inodes);
-  if (inodes.empty()) return std::nullopt;
+  const auto listens = [port](const Socket& socket) {
+    return socket.state == state_listen && socket.local_port == port;
+  };
+  std::set<std::string> links;
+  collect_sockets(proc + "/net/tcp", listens, links);
+  collect_sockets(proc + "/net/tcp6", listens, links);
+  if (links.empty()) return std::nullopt;
   std::error_code error;
   for (fs::directory_iterator entry(proc, error), end; !error && entry != end;
        entry.increment(error)) {
@@ -80,9 +97,26 @@ std::optional<PortHolder> find_port_holder(std::uint16_t port, const std::string
     pid_t pid = 0;
     const auto [rest, code] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (code != std::errc() || rest != name.data() + name.size()) continue;
-    if (holds_any(entry->path(), inodes)) return PortHolder{pid, command_of(entry->path())};
+    if (holds_any(entry->path(), links)) return PortHolder{pid, command_of(entry->path())};
   }
   return PortHolder{};
+}
+
+std::optional<pid_t> find_connection_holder(std::uint16_t local_port, std::uint16_t remote_port,
+                                            std::span<const pid_t> candidates,
+                                            const std::string& proc) {
+  std::set<std::string> links;
+  collect_sockets(
+      proc + "/net/tcp",
+      [&](const Socket& socket) {
+        return socket.local_port == local_port && socket.remote_port == remote_port;
+      },
+      links);
+  const auto holder = std::find_if(candidates.begin(), candidates.end(), [&](pid_t pid) {
+    return holds_any(fs::path(proc) / std::to_string(pid), links);
+  });
+  if (links.empty() || holder == candidates.end()) return std::nullopt;
+  return *holder;
 }
 
 }  // namespace cluster

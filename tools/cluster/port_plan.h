@@ -11,12 +11,13 @@ struct PortPlan {
 
   /// What a node serves; the value is the last digits of its port.
   enum class Service : std::uint16_t {
-    c2s = 22,        // 5222
-    c2s_tls = 23,    // 5223
-    websocket = 80,  // 5280
-    peers = 90,      // 5290
-    admin = 98,      // 5298
-    health = 99,     // 5299
+    c2s = 22,          // 5222
+    c2s_tls = 23,      // 5223
+    websocket = 80,    // 5280
+    peers = 90,        // 5290
+    behind_gate = 91,  // Where the node listens when a gate has its `peers`.
+    admin = 98,        // 5298
+    health = 99,       // 5299
   };
 
   /// `number` counts from 1 to `nodes_max()`.

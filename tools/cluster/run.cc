@@ -117,6 +117,8 @@ int run_up(const Invocation& invocation, const UpOptions& up) {
                             .program = invocation.programs.meerkatd,
                             .next_program = invocation.programs.meerkatd_next,
                             .mysql = std::nullopt,
+                            .gates = up.gates,
+                            .peer_tls = up.peer_tls,
                             .keep = up.keep || up.detach,
                             .command = invocation.called_as};
   if (!up.mysql.empty()) {

@@ -12,6 +12,8 @@ struct UpOptions {
   std::uint16_t port_base = 15000;
   std::string mysql;  // Empty: a private server.
   std::uint64_t accounts = 0;
+  bool gates = false;
+  bool peer_tls = false;
   bool detach = false;
   bool keep = false;
 };

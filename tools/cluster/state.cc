@@ -107,6 +107,8 @@ json::object to_json(const ClusterRecord& record) {
           {"admin_token_file", (record.folder / "secrets" / "admin-token").string()},
           {"supervisor",
            {{"pid", record.supervisor.pid}, {"start_ticks", record.supervisor.start_ticks}}},
+          {"gates", record.gates},
+          {"peer_tls", record.peer_tls},
           {"nodes", std::move(nodes)},
           {"mysql",
            {{"external", mysql.external},
@@ -136,6 +138,8 @@ Result<ClusterRecord> cluster_from_json(const json::object& object) {
     record.program = text_at(object, "program");
     record.previous_program = text_at(object, "previous_program");
     record.supervisor = process_at(object.at("supervisor").as_object());
+    record.gates = object.at("gates").as_bool();
+    record.peer_tls = object.at("peer_tls").as_bool();
     for (const json::value& node : object.at("nodes").as_array()) {
       record.nodes.push_back(node_from_json(node.as_object()));
     }

@@ -63,6 +63,8 @@ struct ClusterRecord {
   std::vector<NodeRecord> nodes;
   MysqlRecord mysql;
   AccountsRecord accounts;
+  bool gates = false;     // A gate before each node's peers; see gates.h.
+  bool peer_tls = false;  // TLS on the links between the nodes.
 
   [[nodiscard]] std::filesystem::path node_folder(const std::string& node) const {
     return folder / node;

@@ -8,6 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <chrono>
@@ -120,6 +121,8 @@ asio::awaitable<Result<Reply>> Supervisor::bring_up(Progress progress) {
   record_.folder = options_.folder;
   record_.ports.base = options_.port_base;
   record_.program = options_.program;
+  record_.gates = options_.gates;
+  record_.peer_tls = options_.peer_tls;
   record_.supervisor = find_process(getpid()).value_or(ProcessKey{});
   if (const auto secrets = ensure_secrets(record_); !secrets) co_return secrets.error();
   const auto certificates = ensure_certificates(record_.folder, record_.domain);
@@ -236,6 +239,12 @@ Reply Supervisor::status() {
     json::object& object = node.as_object();
     object["sessions"] = fleet_.sessions(text_at(object, "name"));
   }
+  json::array cuts;
+  for (const auto& [a, b] : fleet_.cuts()) {
+    reply.text += "  cut " + a + " - " + b + "   until `heal`\n";
+    cuts.push_back({a, b});
+  }
+  reply.result["cuts"] = std::move(cuts);
   reply.result["busy_with"] = busy_with_;
   return reply;
 }
@@ -246,17 +255,8 @@ asio::awaitable<Reply> Supervisor::command(json::object request, Progress progre
   if (verb == "down") co_return co_await end(false);
   if (verb == "reset") co_return co_await end(true);
   // Faults may strike at any time, in the middle of an upgrade too.
-  if (verb == "kill" || verb == "pause" || verb == "resume") {
-    const std::string node = text_at(request, "node");
-    Result<void> done;
-    if (verb == "kill") done = co_await fleet_.kill(node);
-    if (verb == "pause") done = fleet_.pause(node);
-    if (verb == "resume") done = fleet_.resume(node);
-    if (!done) co_return reply_of(done.error());
-    Reply reply;
-    reply.text = verb == "kill" ? node + " killed\n" : node + " " + verb + "d\n";
-    reply.result = {{"node", node}, {"done", verb}};
-    co_return reply;
+  if (verb == "kill" || verb == "pause" || verb == "resume" || verb == "cut" || verb == "heal") {
+    co_return co_await strike(verb, std::move(request));
   }
   if (!busy_with_.empty()) {
     co_return reply_of(fault_of("the cluster is busy with `" + busy_with_ + "`",
@@ -266,6 +266,27 @@ asio::awaitable<Reply> Supervisor::command(json::object request, Progress progre
   const auto done = co_await change(verb, std::move(request), std::move(progress));
   busy_with_.clear();
   co_return done ? *done : reply_of(done.error());
+}
+
+asio::awaitable<Reply> Supervisor::strike(std::string verb, json::object request) {
+  const std::string node = text_at(request, "node");
+  const std::string other = text_at(request, "other");
+  Result<void> done;
+  if (verb == "kill") done = co_await fleet_.kill(node);
+  if (verb == "pause") done = fleet_.pause(node);
+  if (verb == "resume") done = fleet_.resume(node);
+  if (verb == "cut") done = fleet_.cut(node, other);
+  if (verb == "heal") done = fleet_.heal(node, other);
+  if (!done) co_return reply_of(done.error());
+  const std::string both = node.empty() ? "all paths" : node + " and " + other;
+  Reply reply;
+  if (verb == "kill") reply.text = node + " killed\n";
+  if (verb == "pause" || verb == "resume") reply.text = node + " " + verb + "d\n";
+  if (verb == "cut") reply.text = both + " cannot reach each other\n";
+  if (verb == "heal") reply.text = both + " healed\n";
+  reply.result = {{"node", node}, {"done", verb}};
+  if (!other.empty()) reply.result["other"] = other;
+  co_return reply;
 }
 
 asio::awaitable<Result<Reply>> Supervisor::change(std::string verb, json::object request,

@@ -30,6 +30,8 @@ struct SupervisorOptions {
   std::filesystem::path program;       // meerkatd
   std::filesystem::path next_program;  // What `upgrade --to=next` means.
   std::optional<MysqlUrl> mysql;       // Absent: a private server.
+  bool gates = false;                  // See gates.h.
+  bool peer_tls = false;               // On the links between the nodes.
   bool keep = false;                   // Keep the folder when it ends by a signal.
   std::string command = "cluster";     // How this program was called, for hints.
 };
@@ -53,6 +55,7 @@ class Supervisor {
   asio::awaitable<Result<void>> start_database(Progress progress);
   asio::awaitable<Result<void>> make_accounts(Progress progress);
   asio::awaitable<void> bring_down();  // May run again, and twice at once.
+  asio::awaitable<Reply> strike(std::string verb, boost::json::object request);
   asio::awaitable<Reply> command(boost::json::object request, Progress progress);
   asio::awaitable<Result<Reply>> change(std::string verb, boost::json::object request,
                                         Progress progress);
