@@ -69,6 +69,62 @@ actions = [{ set_rate = "50%" }, { set_sessions = "75%" }, { remove = "newest" }
 [[phase]]
 name = "low"
 )"},
+      {"failover", R"(# One node is killed (kill -9) and started again a while later.
+[load]
+about = "chat while a node is killed: lost, longest silence, when its clients are back"
+sessions = "3k"
+login_rate = "400/s"
+rate = "1500/s"
+warmup = "5s"
+settle = "30s"
+duration = "15s"
+thresholds = { "offline.max@fault" = "< 15s" }
+[[phase]]
+name = "before"
+[[phase]]
+name = "fault"
+actions = [{ kill = "any" }, { wait = "10s" }, { start = "same" }]
+[[phase]]
+name = "after"
+)"},
+      {"freeze", R"(# One node is stopped in place (SIGSTOP) and goes on a while later.
+[load]
+about = "chat while a node stands still: the others notice nothing, nothing is lost"
+sessions = "3k"
+login_rate = "400/s"
+rate = "1500/s"
+warmup = "5s"
+settle = "30s"
+duration = "15s"
+[[phase]]
+name = "before"
+[[phase]]
+name = "fault"
+actions = [{ pause = "any" }, { wait = "12s" }, { resume = "same" }]
+[[phase]]
+name = "after"
+)"},
+      {"partition",
+       R"(# The path between two nodes passes nothing for a while: a third relays their link.
+# Wants `cluster up --gates`.
+[load]
+about = "chat while two nodes cannot reach each other: nothing lost, delivery goes on by a third"
+sessions = "3k"
+login_rate = "400/s"
+rate = "1500/s"
+warmup = "5s"
+settle = "30s"
+duration = "15s"
+thresholds = { "delivery.p99@healed" = "< 500ms" }
+[[phase]]
+name = "before"
+[[phase]]
+name = "fault"
+duration = "20s"
+actions = [{ cut = ["n1", "n2"] }, { wait = "15s" }, { heal = "all" }]
+[[phase]]
+name = "healed"
+)"},
       {"upgrade", R"(# Every node is replaced by the `next` build, one after the other, under load.
 [load]
 about = "chat during a full roll to another build: forced reconnects a client, longest silence"

@@ -92,6 +92,7 @@ class Conductor final : public LiveKeys {
   std::map<std::string, std::string> node_states_;
   std::vector<std::string> reasons_;  // Why the run is inconclusive.
   std::string newest_;                // The node that was added last.
+  std::string struck_;                // The node that an action named last.
   std::optional<Micros> step_at_;     // When the load stepped up, for the scaling figures.
   std::uint64_t baseline_bytes_ = 0;
   bool skip_phase_ = false;

@@ -36,6 +36,7 @@ void Conductor::start_action(const Action& action) {
 }
 
 std::string Conductor::node_for(const Action& action) {
+  if (action.node == "same") return struck_;
   if (action.node == "newest" && !newest_.empty()) return newest_;
   const auto& nodes = fleet_.nodes();
   // None was added in this run: the last one of the list.
@@ -71,6 +72,10 @@ bool Conductor::start_command(const Action& action, ActionRecord& record) {
       command.push_back("--to=" + action.to);
       if (!action.order.empty()) command.push_back("--order=" + action.order);
       break;
+    case Action::Kind::heal:
+      if (action.other.empty()) break;
+      command.insert(command.end(), {action.node, action.other});
+      break;
     default:
       record.node = node_for(action);
       if (record.node.empty()) {
@@ -79,6 +84,8 @@ bool Conductor::start_command(const Action& action, ActionRecord& record) {
         return false;
       }
       command.push_back(record.node);
+      if (!action.other.empty()) command.push_back(action.other);
+      struck_ = record.node;
   }
   child_ = std::make_unique<ChildProcess>(
       poller_, ChildProcess::Callbacks{

@@ -12,8 +12,9 @@
 namespace loadgen {
 namespace {
 
-constexpr std::array<std::string_view, 9> action_names = {
-    "add", "remove", "upgrade", "kill", "pause", "resume", "set_rate", "set_sessions", "wait"};
+constexpr std::array<std::string_view, 12> action_names = {
+    "add",    "remove", "start", "upgrade",  "kill",         "pause",
+    "resume", "cut",    "heal",  "set_rate", "set_sessions", "wait"};
 
 /// How many letters to change, add or drop between the two; for "did you mean".
 std::size_t edit_distance(std::string_view one, std::string_view other) {
@@ -223,6 +224,10 @@ class Reader {
             fault(value.source(), "upgrade wants a table", "upgrade = { to = \"next\" }");
           }
           break;
+        case Action::Kind::cut:
+        case Action::Kind::heal:
+          read_path(value, action);
+          break;
         case Action::Kind::set_rate:
           take(table, text, action.amount, as_rate);
           break;
@@ -237,6 +242,21 @@ class Reader {
       }
       phase.actions.push_back(std::move(action));
     }
+  }
+
+  void read_path(const toml::node& value, Action& action) {
+    const bool is_all =
+        action.kind == Action::Kind::heal && value.value<std::string_view>() == "all";
+    action.node.clear();
+    if (is_all) return;
+    const auto* nodes = value.as_array();
+    if (nodes == nullptr || nodes->size() != 2 || !nodes->is_homogeneous(toml::node_type::string)) {
+      const std::string name(action_name(action.kind));
+      fault(value.source(), name + " wants two nodes", name + " = [\"n1\", \"n2\"]");
+      return;
+    }
+    action.node = nodes->get(0)->value_or("");
+    action.other = nodes->get(1)->value_or("");
   }
 
   std::string_view text_;

@@ -20,11 +20,26 @@ struct Amount {
 };
 
 struct Action {
-  enum class Kind { add, remove, upgrade, kill, pause, resume, set_rate, set_sessions, wait };
+  // Those that act on nodes come before set_rate.
+  enum class Kind {
+    add,
+    remove,
+    start,
+    upgrade,
+    kill,
+    pause,
+    resume,
+    cut,
+    heal,
+    set_rate,
+    set_sessions,
+    wait
+  };
   Kind kind = Kind::wait;
-  /// Of remove, kill, pause, resume. "newest" is the node that was added last, "any" the one with
-  /// the most of our clients.
+  /// Of remove, kill, pause and cut: "newest" is the node that was added last, "any" the one with
+  /// the most of our clients. Of start and resume also "same": the one that was struck last.
   std::string node = "newest";
+  std::string other;        // Of cut: the path is between the two. Of heal: none: all paths.
   std::string to = "next";  // Of upgrade.
   std::string order;        // Of upgrade: surge or in-place; empty: the supervisor's choice.
   int count = 1;            // Of add.

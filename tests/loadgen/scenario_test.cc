@@ -32,6 +32,28 @@ TEST(Scenario, AutoscaleAddsAndRemovesANodeAndUpgradeRollsThemAll) {
   EXPECT_FALSE(load_scenario("chat")->acts_on_nodes());
 }
 
+TEST(Scenario, PartitionCutsAPathAndFailoverStartsTheNodeThatItKilled) {
+  const auto partition = load_scenario("partition").value();
+  const auto& actions = partition.find("fault")->actions;
+  EXPECT_EQ(actions.at(0).kind, Action::Kind::cut);
+  EXPECT_EQ(actions.at(0).node, "n1");
+  EXPECT_EQ(actions.at(0).other, "n2");
+  EXPECT_EQ(actions.at(2).kind, Action::Kind::heal);
+  EXPECT_EQ(actions.at(2).other, "");
+  const auto failover = load_scenario("failover").value();
+  EXPECT_EQ(failover.find("fault")->actions.at(2).kind, Action::Kind::start);
+  EXPECT_EQ(failover.find("fault")->actions.at(2).node, "same");
+}
+
+TEST(Scenario, WantsTwoNodesOfAPath) {
+  const auto scenario = parse_scenario(
+      "[[phase]]\nname = \"a\"\nactions = [{ cut = \"n1\" }, { heal = [\"n1\"] }]\n", "my.toml");
+  ASSERT_TRUE(scenario.has_error());
+  const auto& text = scenario.error().text;
+  EXPECT_NE(text.find("cut wants two nodes"), std::string::npos) << text;
+  EXPECT_NE(text.find("heal = [\"n1\", \"n2\"]"), std::string::npos) << text;
+}
+
 TEST(Scenario, TellsAllFaultsAtOnceWithPlaceLineAndFix) {
   const auto scenario = parse_scenario(
       "[load]\n"
