@@ -37,11 +37,16 @@ void Replica::Reporter::joined(const NodeId& id, const replication::JoinStats& s
 }
 void Replica::Reporter::peer_unreachable(const NodeId& id, boost::system::error_code why) {
   tell("unreachable", id.name, " why=" + why.message());
+  replica_.nudge_listing();
 }
 void Replica::Reporter::peer_reachable(const NodeId& id) { tell("reachable", id.name); }
+void Replica::Reporter::peer_relayed(const NodeId& id, const std::string& via) {
+  tell(via.empty() ? "direct" : "relayed", id.name, via.empty() ? "" : " via=" + via);
+}
 void Replica::Reporter::peer_gone(const NodeId& id, boost::system::error_code why,
                                   std::uint64_t records) {
   tell("gone", id.name, " records=" + std::to_string(records) + " why=" + why.message());
+  replica_.nudge_listing();
 }
 void Replica::Reporter::link_refused(const std::string& who, boost::system::error_code why) {
   tell("refused", who, " why=" + why.message());
@@ -56,7 +61,9 @@ void Replica::Reporter::lagging(const NodeId& id, bool is) {
 Replica::Replica(replication::NodeOptions options, replication::TableOptions table_options,
                  std::size_t encoded_bytes, Say say)
     : encoded_bytes_(encoded_bytes),
-      events_(std::move(say)),
+      cluster_(options.cluster),
+      host_(options.listen_host),
+      events_(std::move(say), *this),
       node_(std::move(options), events_),
       sessions_(node_, "sessions", table_options) {}
 
@@ -66,6 +73,17 @@ replication::Result<std::uint16_t> Replica::start() {
   auto started = node_.start();
   if (!started) return started.error();
   return node_.listen_port();
+}
+
+void Replica::list_in(const discovery::MysqlAddress& registry, std::chrono::milliseconds lease) {
+  auto listing = std::make_unique<Listing>(registry, lease, cluster_, host_, node_);
+  listing_.with([&](auto& mine) { mine = std::move(listing); });
+}
+
+void Replica::nudge_listing() {
+  listing_.with([](auto& mine) {
+    if (mine) mine->nudge();
+  });
 }
 
 const std::vector<Replica::Command>& Replica::commands() {
@@ -91,6 +109,7 @@ const std::vector<Replica::Command>& Replica::commands() {
       {"reader", &Replica::reader},
       {"echo", &Replica::echo},
       {"round_trip", &Replica::round_trip},
+      {"registry", &Replica::registry},
       {"leave", &Replica::leave},
   };
   return all;
@@ -269,9 +288,21 @@ std::string Replica::reset_peak(Words&) {
   return reset_rss_peak() ? std::string(Answer()) : error("the kernel does not allow it");
 }
 
+std::string Replica::registry(Words&) {
+  return listing_.with([](auto& mine) -> std::string {
+    if (!mine) return error("it is not listed in one");
+    return Answer()
+        .with("available", mine->available())
+        .with("number", mine->number())
+        .with("peers", mine->peers());
+  });
+}
+
 std::string Replica::leave(Words&) {
   writer_.reset();
   reader_.reset();
+  auto listing = listing_.with([](auto& mine) { return std::move(mine); });
+  if (listing) listing->stop();
   node_.stop();
   left_ = true;
   return Answer();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,9 +10,12 @@
 #include <vector>
 
 #include "benchmarks/replication/replica/line.h"
+#include "benchmarks/replication/replica/listing.h"
 #include "benchmarks/replication/replica/load.h"
 #include "benchmarks/replication/replica/round_trip.h"
+#include "discovery/mysql_backend.h"
 #include "replication/events.h"
+#include "replication/guarded.h"
 #include "replication/node.h"
 #include "replication/table.h"
 
@@ -34,6 +37,9 @@ class Replica {
   /// Listens; the port to tell others, or what the system says against it.
   replication::Result<std::uint16_t> start();
 
+  /// Once started: from here on a registry says who the peers are, not the command.
+  void list_in(const discovery::MysqlAddress& registry, std::chrono::milliseconds lease);
+
   /// What is answered to the command: "ok name=value …" or "error why".
   std::string obey(std::string_view line);
 
@@ -43,11 +49,12 @@ class Replica {
  private:
   class Reporter : public replication::Events {
    public:
-    explicit Reporter(Say say) : say_(std::move(say)) {}
+    Reporter(Say say, Replica& replica) : say_(std::move(say)), replica_(replica) {}
     void peer_connected(const replication::NodeId& id) override;
     void joined(const replication::NodeId& id, const replication::JoinStats& stats) override;
     void peer_unreachable(const replication::NodeId& id, boost::system::error_code why) override;
     void peer_reachable(const replication::NodeId& id) override;
+    void peer_relayed(const replication::NodeId& id, const std::string& via) override;
     void peer_gone(const replication::NodeId& id, boost::system::error_code why,
                    std::uint64_t records) override;
     void link_refused(const std::string& who, boost::system::error_code why) override;
@@ -58,6 +65,7 @@ class Replica {
    private:
     void tell(const std::string& what, const std::string& who, const std::string& more = {});
     Say say_;
+    Replica& replica_;
   };
 
   struct Command {
@@ -87,13 +95,16 @@ class Replica {
   std::string reader(Words& words);
   std::string echo(Words& words);
   std::string round_trip(Words& words);
+  std::string registry(Words& words);
   std::string leave(Words& words);
 
+  void nudge_listing();
   std::optional<replication::NodeRef> owner(const std::string& name) const;
   std::optional<replication::PeerStatus> status_of(const std::string& name) const;
   std::string until(double seconds, const std::function<bool()>& holds) const;
 
   const std::size_t encoded_bytes_;
+  const std::string cluster_, host_;
   Reporter events_;
   replication::Node node_;
   Sessions sessions_;
@@ -101,6 +112,7 @@ class Replica {
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Reader> reader_;
   std::unique_ptr<Echo> echo_;
+  replication::Guarded<std::unique_ptr<Listing>> listing_;  // Events on the link thread nudge it.
   bool left_ = false;
 };
 
