@@ -191,6 +191,33 @@ TEST(Replicated, LeavesOutAPeerThatLags) {
   EXPECT_EQ(pair.b.texts->size(), 1u);
 }
 
+// Each wait has its own deadline, and ends in the order of the log.
+TEST(Replicated, WaitsEndInTheirOrderAndByTheirOwnDeadlines) {
+  NodeOptions a = quick("a"), b = quick("b");
+  a.silence_max = b.silence_max = a.lag_max = b.lag_max = 60s;
+  a.forget_after = b.forget_after = 120s;
+  GatedPair pair(a, b);
+  ASSERT_TRUE(pair.join());
+  pair.stall();
+  Guarded<std::vector<std::string>> ended;
+  const auto wait = [&](const std::string& name, std::chrono::milliseconds limit) {
+    const auto position = pair.a.texts->put({name, ""}, "text").value();
+    pair.a.texts->when_replicated(position, in(limit), [&, name](boost::system::error_code error) {
+      ended.with([&](auto& all) { all.push_back(name + ": " + error.message()); });
+    });
+  };
+  wait("first", 60s);
+  wait("short", 20ms);
+  wait("last", 60s);
+  const std::string late = "short: " + make_error_code(Errc::deadline_passed).message();
+  EXPECT_TRUE(eventually(5s, [&] { return ended.copy() == std::vector{late}; }));
+  pair.open();
+  const std::string good = boost::system::error_code().message();
+  EXPECT_TRUE(eventually(5s, [&] {
+    return ended.copy() == std::vector{late, "first: " + good, "last: " + good};
+  })) << pair.a.events.all();
+}
+
 TEST(SlowNetwork, InSlicesStillJoins) {
   GatedPair pair;
   pair.to_a->slice(7);

@@ -38,6 +38,36 @@ TEST(Nodes, FindAllMembersOfAGroup) {
     found[key.second] = text;
   });
   EXPECT_EQ(found, (Texts{{"balcony", "1"}, {"chamber", "2"}}));
+
+  ASSERT_TRUE(a.texts->put({"juliet", "crypt"}, "3"));
+  ASSERT_TRUE(a.texts->wait_replicated(a.texts->erase({"juliet", "balcony"}), in(5s)));
+  found.clear();
+  b.texts->find_group("juliet", [&](NodeRef, const Key& key, const std::string& text) {
+    found[key.second] = text;
+  });
+  EXPECT_EQ(found, (Texts{{"chamber", "2"}, {"crypt", "3"}}));
+}
+
+// Design R7: nobody overwrites anybody, and no node sees another outcome.
+TEST(Nodes, ThatWriteOneKeyAtOnceKeepBothRecordsEverywhere) {
+  TestNode a("a"), b("b"), c("c");
+  ASSERT_TRUE(join({&a, &b, &c}));
+  constexpr int writes = 1000;
+  const auto write = [](TestNode& node) {
+    for (int i = 0; i < writes; ++i) {
+      node.texts->put({std::to_string(i % 10), ""}, node.node->id().name + std::to_string(i))
+          .value();
+    }
+  };
+  std::thread other([&] { write(b); });
+  write(a);
+  other.join();
+  for (TestNode* node : {&a, &b, &c}) {
+    const Texts expected{{"a", "a" + std::to_string(writes - 1)},
+                         {"b", "b" + std::to_string(writes - 1)}};
+    EXPECT_TRUE(eventually(5s, [&] { return node->at({"9", ""}) == expected; }));
+    EXPECT_EQ(node->texts->size(), 20u);
+  }
 }
 
 // A node alone is joined at once; one whose peers do not answer, as soon as that is known.
@@ -64,6 +94,19 @@ TEST(Nodes, JoinAllAtOnce) {
     EXPECT_EQ(node->texts->size(), 4000u);
     EXPECT_TRUE(same_records(*node, a, {a.node->id(), b.node->id(), c.node->id(), d.node->id()}));
   }
+}
+
+TEST(Nodes, DoNotTakeThemselvesForPeers) {
+  TestNode a("a"), b("b");
+  a.start();
+  b.start();
+  const PeerAddress a_as_b{"b", "127.0.0.1", a.node->listen_port()};
+  a.node->set_peers({a.address(), a_as_b});
+  EXPECT_TRUE(eventually(5s, [&] { return a.peer("b").state == PeerState::refused; }));
+  EXPECT_EQ(a.node->peers().size(), 1u);
+  EXPECT_FALSE(a.events.has("connected")) << a.events.all();
+  a.node->set_peers({a.address(), b.address()});
+  EXPECT_TRUE(eventually(5s, [&] { return a.ready("b"); })) << a.events.all();
 }
 
 // Design R5: a kill -9 of the process must be noticed well under a second.
@@ -182,6 +225,39 @@ TEST(UniqueTable, HasOneWinnerOnAllNodesAndTellsTheLoser) {
   }
 }
 
+// Design R8: the same, when nothing but the order of arrival differs.
+TEST(UniqueTable, WrittenByTwoNodesAtOnceEndsTheSameOnAll) {
+  TestNode a("a"), b("b"), c("c");
+  Table<Key, Session> at_a(*a.node, "sessions", {.unique = true});
+  Table<Key, Session> at_b(*b.node, "sessions", {.unique = true});
+  Table<Key, Session> at_c(*c.node, "sessions", {.unique = true});
+  ASSERT_TRUE(join({&a, &b, &c}));
+  constexpr int keys = 100;
+  // Of each key one node has the greater stamp, and of every third both have the same.
+  const auto write = [](Table<Key, Session>& table, int own) {
+    for (int i = 0; i < keys; ++i) {
+      const auto stamp = static_cast<std::uint64_t>(i % 3 == own ? 2 : 1);
+      table.put({std::to_string(i), ""}, {stamp, own == 0 ? "a" : "b"}).value();
+    }
+  };
+  std::thread other([&] { write(at_b, 1); });
+  write(at_a, 0);
+  other.join();
+  for (auto* table : {&at_a, &at_b, &at_c}) {
+    for (int i = 0; i < keys; ++i) {
+      const std::vector<std::string> expected{i % 3 == 0 ? "a" : "b"};  // Ties: the greater name.
+      std::vector<std::string> found;
+      EXPECT_TRUE(eventually(5s, [&] {
+        found.clear();
+        table->find({std::to_string(i), ""},
+                    [&](NodeRef, const Session& session) { found.push_back(session.text); });
+        return found == expected;
+      })) << i;
+    }
+    EXPECT_TRUE(eventually(5s, [&] { return table->size() == keys; }));
+  }
+}
+
 // Design R3: a join stops nothing anywhere.
 TEST(Join, KeepsNoWriterWaiting) {
   constexpr int records = 100'000;
@@ -226,6 +302,45 @@ TEST(Replication, WaitsNoLongerThanItsDeadlineAndTheNodesLife) {
   EXPECT_EQ(stopped.error(), make_error_code(Errc::stopped));
 }
 
+// A bulk is many writes and one wait.
+TEST(Replication, OfALaterWriteCoversAllBeforeIt) {
+  TestNode a("a"), b("b"), c("c");
+  ASSERT_TRUE(join({&a, &b, &c}));
+  Position last = 0;
+  for (int i = 0; i < 1000; ++i) last = a.texts->put({std::to_string(i), ""}, "text").value();
+  ASSERT_TRUE(a.texts->wait_replicated(last, in(5s)));
+  EXPECT_EQ(b.texts->size(), 1000u);
+  EXPECT_EQ(c.texts->size(), 1000u);
+  for (int i = 0; i < 1000; i += 2) last = a.texts->erase({std::to_string(i), ""});
+  ASSERT_TRUE(a.texts->wait_replicated(last, in(5s)));
+  EXPECT_EQ(b.texts->size(), 500u);
+  EXPECT_EQ(c.texts->size(), 500u);
+}
+
+TEST(Replication, IsThereAtOnceForANodeAlone) {
+  TestNode a("a");
+  a.start();
+  a.node->set_peers({});
+  EXPECT_TRUE(a.texts->wait_replicated(a.texts->put({"k", ""}, "text").value(), in(5s)));
+}
+
+TEST(Introspection, ListsEachPeerOnceAndNotTheNodeItself) {
+  TestNode a("a"), b("b"), c("c"), d("d");
+  const std::vector<TestNode*> all{&a, &b, &c, &d};
+  ASSERT_TRUE(join(all));
+  for (TestNode* node : all) {
+    std::vector<std::string> expected, names;
+    for (TestNode* other : all) {
+      if (other != node) expected.push_back(other->node->id().name);
+    }
+    for (const PeerStatus& peer : node->node->peers()) names.push_back(peer.id.name);
+    EXPECT_EQ(names, expected);
+  }
+  c.node->stop();
+  EXPECT_TRUE(eventually(5s, [&] { return a.peer("c").state == PeerState::gone; }));
+  EXPECT_EQ(a.node->tables().at(0).table, "texts");
+}
+
 TEST(Introspection, TellsWhereEachLogStands) {
   TestNode a("a"), b("b");
   ASSERT_TRUE(join({&a, &b}));
@@ -237,6 +352,22 @@ TEST(Introspection, TellsWhereEachLogStands) {
   EXPECT_TRUE(eventually(2s, [&] { return a.peer("b").round_trip > 0us; }));
   EXPECT_EQ(a.node->tables().at(0).records_own, 10u);
   EXPECT_EQ(a.peer("b").protocol, 1);
+}
+
+// Design R1, R2: neither peers nor links are needed for it, not even a start.
+TEST(Put, IsSeenHereOnReturnAndSoIsErase) {
+  TestNode a("a");
+  for (bool started : {false, true}) {
+    if (started) a.start();
+    ASSERT_TRUE(a.texts->put({"k", ""}, "first"));
+    EXPECT_EQ(a.at({"k", ""}), (Texts{{"a", "first"}}));
+    ASSERT_TRUE(a.texts->put({"k", ""}, "second"));
+    EXPECT_EQ(a.at({"k", ""}), (Texts{{"a", "second"}}));
+    EXPECT_EQ(a.texts->size(), 1u);
+    a.texts->erase({"k", ""});
+    a.texts->erase({"k", ""});  // Nothing there is no error.
+    EXPECT_EQ(a.at({"k", ""}), Texts());
+  }
 }
 
 TEST(Put, RefusesWhatIsTooLarge) {
