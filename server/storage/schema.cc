@@ -13,12 +13,16 @@ struct Word {
 // Keys are byte strings in MySQL: no collation folds case or accents or pads blanks (Q3), the
 // limit is in bytes as RFC 7622's is, and two of them fit into one index (3,072 bytes), which two
 // utf8mb4 columns of that length would not.
-constexpr std::array<Word, 6> words = {{
+constexpr std::array<Word, 10> words = {{
     {"$key", "VARBINARY(1023)", "TEXT COLLATE BINARY"},
     {"$bytes", "VARBINARY(255)", "BLOB"},
+    {"$blob", "MEDIUMBLOB", "BLOB"},
     {"$count", "INT UNSIGNED", "INTEGER"},
+    {"$number", "BIGINT UNSIGNED", "INTEGER"},
     {"$time", "DATETIME(6)", "TEXT"},
     {"$now", "UTC_TIMESTAMP(6)", "strftime('%Y-%m-%d %H:%M:%f', 'now')"},
+    {"$for_update", "FOR UPDATE", ""},
+    {"$index_of_holder", ", INDEX (holder)", ""},
     {"$table", "ENGINE=InnoDB ROW_FORMAT=DYNAMIC", "STRICT, WITHOUT ROWID"},
 }};
 
@@ -44,6 +48,20 @@ constexpr std::string_view create_users =
     " created $time NOT NULL,"
     " changed $time NOT NULL,"
     " PRIMARY KEY (localpart, domainpart)"
+    ") $table";
+
+// The order of the key is that of delivery. `holder` is empty or names a node; what it holds is
+// looked for when it has died, which a node that stands alone does not live to see.
+constexpr std::string_view create_offline_messages =
+    "CREATE TABLE IF NOT EXISTS offline_messages ("
+    " localpart $key NOT NULL,"
+    " domainpart $key NOT NULL,"
+    " arrived $number NOT NULL,"
+    " origin $number NOT NULL,"
+    " holder $key NOT NULL,"
+    " stanza $blob NOT NULL,"
+    " PRIMARY KEY (localpart, domainpart, arrived, origin)"
+    " $index_of_holder"
     ") $table";
 
 Result<void> apply(SchemaTarget& target, const Migration& step) {
@@ -81,6 +99,7 @@ Result<SchemaVersions> update_locked(SchemaTarget& target) {
 const std::vector<Migration>& migrations() {
   static const std::vector<Migration> steps = {
       {.version = 1, .what = "accounts", .statements = {create_users}},
+      {.version = 2, .what = "offline messages", .statements = {create_offline_messages}},
   };
   return steps;
 }

@@ -30,8 +30,9 @@ const std::vector<Migration>& migrations();
 int schema_version();
 
 /// `statement` for one of the databases. Words: `$key` (1..1,023 bytes, compared byte by byte),
-/// `$bytes` (up to 255), `$count` (u32), `$time` (UTC, microseconds), `$now`, `$table` (what
-/// stands behind a table's closing bracket).
+/// `$bytes` (up to 255), `$blob` (up to 16 MiB), `$count` (u32), `$number` (u64), `$time` (UTC,
+/// microseconds), `$now`, `$for_update` (rows read stay locked till the transaction's end),
+/// `$index_of_holder`, `$table` (what stands behind a table's closing bracket).
 std::string in_dialect(std::string_view statement, SqlDialect dialect);
 
 /// A database whose schema is looked at and brought up to date.
