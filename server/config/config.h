@@ -140,6 +140,11 @@ struct LimitsConfig {
   std::chrono::milliseconds write_timeout{60'000};  ///< No progress in writing: closed.
 };
 
+struct OfflineConfig {
+  std::size_t messages_max = 100;       ///< Stored an account; then the sender is told.
+  std::size_t bytes_max = 1024 * 1024;  ///< The same.
+};
+
 struct DrainConfig {
   /// Readiness is off for so long before the first stream is ended; longer than the balancer's
   /// check interval × failures.
@@ -187,6 +192,7 @@ struct Config {
   StorageConfig storage;
   DiscoveryConfig discovery;
   LimitsConfig limits;
+  OfflineConfig offline;
   DrainConfig drain;
   C2sConfig c2s;
   RegisterConfig registration;  ///< `[register]`, which is a word of the language.

@@ -206,6 +206,10 @@ std::vector<Option> make_table() {
       duration("limits", "write_timeout", FIELD(config.limits.write_timeout),
                "no progress in writing for so long ends the stream"),
 
+      count("offline", "messages_max", FIELD(config.offline.messages_max), 1, 100'000,
+            "messages stored for an account; past it the sender gets service-unavailable"),
+      bytes("offline", "bytes_max", FIELD(config.offline.bytes_max), 10'000, "the same in bytes"),
+
       duration("drain", "notice", FIELD(config.drain.notice),
                "not ready for so long before the first stream ends", milliseconds(0)),
       rate("drain", "rate", FIELD(config.drain.rate), "streams ended in a second"),

@@ -25,6 +25,7 @@ std::span<const Definition* const> all() {
                                                       &stanzas_sent,
                                                       &stanzas_bounced,
                                                       &stanzas_dropped,
+                                                      &offline_messages,
                                                       &stream_received_bytes,
                                                       &stream_sent_bytes,
                                                       &send_queue_bytes,

@@ -73,6 +73,9 @@ inline constexpr Counter stanzas_bounced{"meerkat_stanzas_bounced_total",
                                          "Stanzas answered with an error.", "condition"};
 inline constexpr Counter stanzas_dropped{"meerkat_stanzas_dropped_total",
                                          "Stanzas that nobody got, as a rule asks.", "reason"};
+inline constexpr Counter offline_messages{
+    "meerkat_offline_messages_total",
+    "Messages put into the offline store and out of it, and what could not be.", "event"};
 inline constexpr Counter stream_received_bytes{"meerkat_stream_received_bytes_total",
                                                "Bytes of XML from clients, after TLS."};
 inline constexpr Counter stream_sent_bytes{"meerkat_stream_sent_bytes_total",

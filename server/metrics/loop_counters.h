@@ -172,6 +172,18 @@ inline constexpr std::array<std::string_view, 23> bounce_conditions = {"bad-requ
 inline constexpr std::array<std::string_view, 4> drop_reasons = {"no-recipient", "mailbox-full",
                                                                  "invalid-from-peer", "other"};
 
+/// What happens to messages in the offline store.
+enum class OfflineEvent {
+  stored,     ///< Nobody was there to have it.
+  spooled,    ///< No client had acknowledged it within a second.
+  delivered,  ///< A client has it.
+  refused,    ///< The account is full, or does not exist.
+  failed,     ///< The database was away.
+  unreadable  ///< What was stored is no message.
+};
+inline constexpr std::array<std::string_view, 6> offline_events = {
+    "stored", "spooled", "delivered", "refused", "failed", "unreadable"};
+
 /// A message between two cores takes tens of microseconds, a stalled one seconds.
 inline constexpr std::array<double, 14> short_bounds = {
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5};
@@ -192,6 +204,7 @@ struct alignas(64) LoopCounters {
   std::array<LoopHistogram<short_bounds>, 3> route_duration;  ///< By RouteScope.
   LabelledCounter<bounce_conditions> stanzas_bounced;
   LabelledCounter<drop_reasons> stanzas_dropped;
+  LabelledCounter<offline_events> offline_messages;
   LabelledCounter<login_reasons> logins;
   LoopHistogram<long_bounds> login_duration;
   LabelledCounter<close_reasons> streams_closed;

@@ -124,6 +124,7 @@ void add_loops(std::vector<MetricFamily>& families, const Loops& loops) {
   add_labelled(families, metric::stanzas_sent, loops, &LoopCounters::stanzas_sent);
   add_labelled(families, metric::stanzas_bounced, loops, &LoopCounters::stanzas_bounced);
   add_labelled(families, metric::stanzas_dropped, loops, &LoopCounters::stanzas_dropped);
+  add_labelled(families, metric::offline_messages, loops, &LoopCounters::offline_messages);
   add_labelled(families, metric::streams_closed, loops, &LoopCounters::streams_closed);
   add_single(families, metric::stream_received_bytes, loops, &LoopCounters::stream_received_bytes);
   add_single(families, metric::stream_sent_bytes, loops, &LoopCounters::stream_sent_bytes);

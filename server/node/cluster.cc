@@ -220,6 +220,7 @@ void Cluster::peer_gone(const replication::NodeId& peer, boost::system::error_co
   log::event(log::Level::info, "peers", "gone",
              {{"peer", peer.name}, {"reason", why.message()}, {"records", records}});
   events_.add(peer.name + " left: " + why.message());
+  if (on_peer_gone_) on_peer_gone_(peer);
   if (discovery_) discovery_->nudge();
 }
 

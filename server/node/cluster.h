@@ -59,6 +59,11 @@ class Cluster : private replication::Events, private discovery::Events {
     on_name_refused_ = std::move(handler);
   }
 
+  /// `handler` is called, on the link thread, when a peer and its records are gone. Before start().
+  void on_peer_gone(std::function<void(const replication::NodeId&)> handler) {
+    on_peer_gone_ = std::move(handler);
+  }
+
   /// Listens for peers and begins to look for them. The error is one sentence for a person.
   std::optional<std::string> start();
 
@@ -132,6 +137,7 @@ class Cluster : private replication::Events, private discovery::Events {
   std::unique_ptr<discovery::Discovery> discovery_;
   bool renewed_late_ = false;  // Discovery's thread alone.
   std::function<void(std::string)> on_name_refused_;
+  std::function<void(const replication::NodeId&)> on_peer_gone_;
   std::mutex publish_mutex_;
   std::optional<NodeReport> published_;
 };

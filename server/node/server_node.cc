@@ -48,6 +48,8 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
       metrics_({options_.version, "unknown"}),
       storage_(std::move(storage)),
       users_(*storage_),
+      offline_(*storage_, {config.offline.messages_max, config.offline.bytes_max},
+               [this](const std::string& holder) { return is_alive(holder); }),
       hashing_(hashing_options(config)),
       cluster_(config,
                {options_.version, options_.peer_secret, options_.mysql_password,
@@ -76,12 +78,16 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
     listeners_.push_back(std::make_unique<ClientListener>(*loops_.back(), streams_));
     busy_.push_back(std::make_unique<BusyRatio>());
     metrics_.add_loop(loops_.back()->counters);
+    loops_.back()->settlement = std::make_unique<Settlement>(router_, *loops_.back(), offline_,
+                                                             holder_of(cluster_.node_id()));
   }
   metrics_.add_loop(router_.link_counters());
   router_.set_loops(loops_);
   directory_.on_displaced([this](const SessionAddress& address) { router_.displace(address); });
-  cluster_.node().on_message(
-      [this](replication::NodeRef, std::string_view payload) { router_.on_arrival(payload); });
+  cluster_.node().on_message([this](replication::NodeRef from, std::string_view payload) {
+    router_.on_arrival(from, payload);
+  });
+  cluster_.on_peer_gone([this](const replication::NodeId& peer) { take_over_from(peer); });
   cluster_.node().on_undelivered(
       [this](replication::NodeRef, std::string payload) { router_.on_undelivered(payload); });
   cluster_.on_name_refused([this](std::string why) {
@@ -292,8 +298,10 @@ void ServerNode::stop() {
       listener->close_all();
     });
   }
-  // What the ended sessions could not take is answered or handed back before the links go.
+  // What the ended sessions had not acknowledged, and what the links hand back, is stored.
+  store_what_is_left();
   cluster_.stop();
+  store_what_is_left();
   for (auto& loop : loops_) loop->loop.stop();
   if (admin_) admin_->stop();
   hashing_.stop();

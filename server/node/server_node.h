@@ -24,6 +24,7 @@
 #include "server/router/router.h"
 #include "server/session/iq_handlers.h"
 #include "server/storage/blocking_pool.h"
+#include "server/storage/offline_store.h"
 #include "server/storage/sql_user_store.h"
 #include "server/storage/storage.h"
 #include "server/stream/client_stream.h"
@@ -112,6 +113,10 @@ class ServerNode final : public NodeControl {
   void give_up_name(const std::string& why);
   void on_drained(std::uint64_t left);
   void end_sessions(std::uint64_t count);
+  static std::string holder_of(const replication::NodeId& node);
+  bool is_alive(const std::string& holder);
+  void take_over_from(const replication::NodeId& peer);
+  void store_what_is_left();
   std::optional<xmpp::Jid> account(const std::string& text) const;
   void run(asio::awaitable<ControlResult<void>> work, ControlDone<void> done);
 
@@ -122,6 +127,7 @@ class ServerNode final : public NodeControl {
   EventRing events_;
   std::unique_ptr<Storage> storage_;
   SqlUserStore users_;
+  OfflineStore offline_;
   BlockingPool hashing_;
   Cluster cluster_;
   SessionDirectory directory_;

@@ -2,57 +2,9 @@
 
 #include <utility>
 
+#include "server/router/payload.h"
+
 namespace server {
-namespace {
-
-constexpr char payload_kind_stanza = 1;
-
-void append(std::string& out, std::uint64_t value, int bytes) {
-  for (int at = bytes - 1; at >= 0; --at) out += static_cast<char>(value >> (8 * at) & 0xff);
-}
-
-void append_text(std::string& out, std::string_view text) {
-  append(out, text.size(), 2);
-  out += text;
-}
-
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-
-  std::uint64_t number(std::size_t size) {
-    if (bytes_.size() < size) {
-      failed_ = true;
-      return 0;
-    }
-    std::uint64_t value = 0;
-    for (std::size_t at = 0; at < size; ++at) {
-      value = value << 8 | static_cast<unsigned char>(bytes_[at]);
-    }
-    bytes_.remove_prefix(size);
-    return value;
-  }
-
-  std::string_view text() {
-    const std::size_t size = number(2);
-    if (bytes_.size() < size) {
-      failed_ = true;
-      return {};
-    }
-    const std::string_view value = bytes_.substr(0, size);
-    bytes_.remove_prefix(size);
-    return value;
-  }
-
-  std::string_view rest() const { return bytes_; }
-  bool failed() const { return failed_; }
-
- private:
-  std::string_view bytes_;
-  bool failed_ = false;
-};
-
-}  // namespace
 
 RoutedStanza routed(const xmpp::Stanza& stanza, xmpp::Jid from, xmpp::Jid to) {
   RoutedStanza result;
@@ -65,24 +17,37 @@ RoutedStanza routed(const xmpp::Stanza& stanza, xmpp::Jid from, xmpp::Jid to) {
 }
 
 std::string encode(const RoutedStanza& stanza, std::uint16_t loop, SessionId session) {
-  std::string out;
-  out.reserve(stanza.xml->size() + stanza.from.str().size() + stanza.to.str().size() + 64);
-  out += payload_kind_stanza;
-  append(out, static_cast<std::uint64_t>(stanza.kind), 1);
-  append(out, stanza.reroutes, 1);
-  append(out, loop, 2);
-  append(out, session, 8);
-  append_text(out, stanza.type);
-  append_text(out, stanza.from.str());
-  append_text(out, stanza.to.str());
-  out += *stanza.xml;
-  return out;
+  PayloadWriter out(stanza.id ? PayloadKind::message : PayloadKind::stanza,
+                    stanza.xml->size() + stanza.from.str().size() + stanza.to.str().size() + 96);
+  if (stanza.id) {
+    out.number(stanza.id.at, 8);
+    out.number(stanza.id.origin, 8);
+    out.number(stanza.ticket.number, 8);
+    out.number(stanza.ticket.loop, 2);
+  }
+  out.number(static_cast<std::uint64_t>(stanza.kind), 1);
+  out.number(stanza.reroutes, 1);
+  out.number(loop, 2);
+  out.number(session, 8);
+  out.text(stanza.type);
+  out.text(stanza.from.str());
+  out.text(stanza.to.str());
+  out.rest(*stanza.xml);
+  return std::move(out).bytes();
 }
 
 std::optional<Arrival> decode_arrival(std::string_view payload) {
-  if (payload.empty() || payload.front() != payload_kind_stanza) return std::nullopt;
-  Reader reader(payload.substr(1));
+  PayloadReader reader(payload);
   Arrival arrival;
+  const auto form = static_cast<PayloadKind>(reader.number(1));
+  if (form == PayloadKind::message) {
+    arrival.stanza.id.at = reader.number(8);
+    arrival.stanza.id.origin = reader.number(8);
+    arrival.stanza.ticket.number = reader.number(8);
+    arrival.stanza.ticket.loop = static_cast<std::uint16_t>(reader.number(2));
+  } else if (form != PayloadKind::stanza) {
+    return std::nullopt;
+  }
   const std::uint64_t kind = reader.number(1);
   if (kind > static_cast<std::uint64_t>(xmpp::Stanza::Kind::iq)) return std::nullopt;
   arrival.stanza.kind = static_cast<xmpp::Stanza::Kind>(kind);

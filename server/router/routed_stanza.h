@@ -8,10 +8,20 @@
 #include <string_view>
 
 #include "server/router/session_record.h"
+#include "server/storage/message_id.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
 
 namespace server {
+
+/// Who answers for a message until a client has it: the Settlement of a loop.
+struct Ticket {
+  replication::NodeRef node = replication::self_ref;
+  std::uint16_t loop = 0;
+  std::uint64_t number = 0;  ///< 0: nobody, as its sender waits for no ack.
+
+  explicit operator bool() const { return number != 0; }
+};
 
 /// A stanza on its way: serialised once, however many will get it, with what routing needs beside
 /// it. Immutable once it is sent off, so loops may share it.
@@ -29,6 +39,10 @@ struct RoutedStanza {
   /// When it was read from a client of this node, for metrics; unset when it came otherwise.
   std::chrono::steady_clock::time_point read_at{};
 
+  MessageId id{};            ///< Of a message from a client.
+  Ticket ticket{};           ///< Of a message from a client with XEP-0198, or from the store.
+  bool is_restored = false;  ///< It comes from the offline store.
+
   bool is_error() const { return type == "error"; }
 };
 
@@ -44,7 +58,8 @@ struct Arrival {
   SessionId session = 0;
 };
 
-/// Empty: not such a message. The XML in it is not checked yet.
+/// Empty: not such a message. The XML in it is not checked yet. A ticket is of the node that sent
+/// it, which is for the caller to fill in.
 std::optional<Arrival> decode_arrival(std::string_view payload);
 
 }  // namespace server

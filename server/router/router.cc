@@ -4,20 +4,27 @@
 #include <utility>
 
 #include "replication/node.h"
+#include "server/router/payload.h"
+#include "server/router/stored_message.h"
 #include "xmpp/element_scanner.h"
 #include "xmpp/stanza_error.h"
 
 namespace server {
 namespace {
 
-// A stanza that found its session gone so often meets a storm of reconnects: its sender is told.
-constexpr std::uint8_t reroutes_max = 3;
-
 /// Whether nobody is told when it cannot be delivered (RFC 6121 §8.5.2.2).
 bool expects_no_error(const RoutedStanza& stanza) {
   return stanza.kind == xmpp::Stanza::Kind::presence || stanza.is_error() ||
          stanza.type == "result" ||
          (stanza.kind == xmpp::Stanza::Kind::message && stanza.type == "headline");
+}
+
+/// Whether a message is the account's where its resource is not there. RFC 6121 §8.5.3.2.1: one of
+/// type chat is. So is any whose resource was there when it was sent.
+bool is_for_account(const RoutedStanza& stanza) {
+  return stanza.kind == xmpp::Stanza::Kind::message &&
+         (stanza.to.is_bare() || stanza.type == "chat" || stanza.is_restored ||
+          (stanza.ticket && stanza.reroutes > 0));
 }
 
 /// What a stanza in a mailbox keeps: near enough for a bound.
@@ -60,6 +67,11 @@ Router::Router(std::vector<std::string> domains, SessionDirectory& directory,
                replication::Node& node)
     : domains_(std::move(domains)), directory_(directory), node_(node) {}
 
+void Router::set_loops(std::vector<std::unique_ptr<RoutedLoop>>& loops) {
+  loops_ = &loops;
+  for (auto& loop : loops) loop->reports = std::make_shared<FateReports>(loop->loop, *this);
+}
+
 bool Router::serves(std::string_view domain) const {
   return std::find(domains_.begin(), domains_.end(), domain) != domains_.end();
 }
@@ -85,12 +97,9 @@ void Router::route(RoutedStanza stanza, RoutedLoop* here) {
 
 void Router::route_to_session(RoutedStanza stanza, RoutedLoop* here) {
   if (const auto entry = directory_.find(stanza.to)) {
-    return deliver(entry->address, std::move(stanza), here);
+    return hand_out(entry->address, stanza, here);
   }
-  // RFC 6121 §8.5.3.2.1: a chat message for a resource that is gone goes to the account.
-  if (stanza.kind == xmpp::Stanza::Kind::message && stanza.type == "chat") {
-    return route_to_account(stanza, here);
-  }
+  if (is_for_account(stanza)) return route_to_account(stanza, here);
   no_recipient(stanza, here);
 }
 
@@ -115,7 +124,17 @@ void Router::route_to_account(const RoutedStanza& stanza, RoutedLoop* here) {
         })->record.priority;
     std::erase_if(entries, [&](const auto& entry) { return entry.record.priority != highest; });
   }
+  // All are told apart before the first has it: its fate may be known at once.
+  if (stanza.ticket) {
+    for (const auto& entry : entries) here->settlement->handed(stanza.ticket, entry.address.node);
+  }
   for (const auto& entry : entries) deliver(entry.address, stanza, here);
+}
+
+// To one session, as one of the copies that the sender's loop waits for.
+void Router::hand_out(const SessionAddress& address, const RoutedStanza& stanza, RoutedLoop* here) {
+  if (stanza.ticket) here->settlement->handed(stanza.ticket, address.node);
+  deliver(address, stanza, here);
 }
 
 void Router::no_recipient(const RoutedStanza& stanza, RoutedLoop* here) {
@@ -124,34 +143,45 @@ void Router::no_recipient(const RoutedStanza& stanza, RoutedLoop* here) {
     counters(here).stanzas_dropped.add("no-recipient");
     return;
   }
-  // RFC 6121 §8.5.2.2.1: without an offline store the sender is told. An account that does not
-  // exist answers alike (hardening S11).
+  if (here != nullptr && here->settlement && may_be_stored(stanza) && is_for_account(stanza)) {
+    return here->settlement->keep(stanza);
+  }
+  // RFC 6121 §8.5.2.2.1, §8.5.3.2.1. An account that does not exist answers alike (hardening S11).
   bounce(stanza, xmpp::StanzaErrorCondition::service_unavailable, here);
 }
 
 void Router::deliver(const SessionAddress& address, RoutedStanza stanza, RoutedLoop* here) {
   if (address.node != replication::self_ref) {
     const auto sent = node_.send(address.node, encode(stanza, address.loop, address.session));
+    if (!sent && stanza.ticket) {
+      return on_fates(address.node, {.loop = stanza.ticket.loop,
+                                     .fates = {{stanza.ticket.number, CopyFate::returned}}});
+    }
     if (!sent) return undeliverable(std::move(stanza), here);
     return counters(here).observe_route(RouteScope::remote, stanza.read_at);
   }
   if (here != nullptr && here->loop.index() == address.loop) {
-    Recipient* session = here->sessions.find(address.session);
-    if (session == nullptr || !session->deliver(stanza)) undeliverable(std::move(stanza), here);
-    return;
+    return deliver_here(*here, address, stanza);
   }
   RoutedLoop& home = loop_at(address.loop);
   auto shared = std::make_shared<RoutedStanza>(std::move(stanza));
   const bool taken = home.loop.offer(
-      [this, &home, address, shared] {
-        Recipient* session = home.sessions.find(address.session);
-        if (session == nullptr || !session->deliver(*shared)) undeliverable(*shared, &home);
-      },
-      memory_of(*shared));
+      [this, &home, address, shared] { deliver_here(home, address, *shared); }, memory_of(*shared));
   if (!taken) mailbox_full(*shared, here);
 }
 
+void Router::deliver_here(RoutedLoop& home, const SessionAddress& address,
+                          const RoutedStanza& stanza) {
+  Recipient* session = home.sessions.find(address.session);
+  if (session == nullptr || !session->deliver(stanza)) undeliverable(stanza, &home);
+}
+
 void Router::undeliverable(RoutedStanza stanza, RoutedLoop* here) {
+  if (stanza.ticket) {
+    // The loop that answers for it knows of the other copies. Where that is gone, we do.
+    if (node_.alive(stanza.ticket.node)) return settle(stanza, CopyFate::returned, here);
+    stanza.ticket = {};
+  }
   if (++stanza.reroutes > reroutes_max) {
     return bounce(stanza, xmpp::StanzaErrorCondition::recipient_unavailable, here);
   }
@@ -173,6 +203,7 @@ void Router::mailbox_full(const RoutedStanza& stanza, RoutedLoop* here) {
 
 void Router::bounce(const RoutedStanza& stanza, xmpp::StanzaErrorCondition condition,
                     RoutedLoop* here) {
+  settle(stanza, CopyFate::bounced, here);
   auto parsed = xmpp::Stanza::parse(*stanza.xml);
   if (!parsed || !parsed->may_be_answered_with_error()) return;
   counters(here).stanzas_bounced.add(xmpp::name(condition));
@@ -185,7 +216,72 @@ void Router::bounce(const RoutedStanza& stanza, xmpp::StanzaErrorCondition condi
   }
 }
 
-void Router::on_arrival(std::string_view payload) {
+void Router::settle(const RoutedStanza& stanza, CopyFate fate, RoutedLoop* here) {
+  if (!stanza.ticket) return;
+  if (here == nullptr) {
+    here = &loop_at(0);
+    return here->loop.post([this, stanza, fate, here] { settle(stanza, fate, here); });
+  }
+  if (!node_.alive(stanza.ticket.node)) {
+    if (fate == CopyFate::acked && here->settlement) here->settlement->forget(stanza);
+    return;
+  }
+  here->reports->add(stanza.ticket, fate);
+}
+
+bool Router::report(replication::NodeRef node, FateReport& report) {
+  if (node == replication::self_ref) {
+    on_fates(node, std::move(report));
+    return true;
+  }
+  const auto sent = node_.send(node, encode(report));
+  return sent || sent.error() != replication::Errc::queue_full;
+}
+
+void Router::on_fates(replication::NodeRef from, FateReport report) {
+  RoutedLoop& home = loop_at(report.loop);
+  home.loop.post([&home, from, fates = std::move(report.fates)] {
+    if (!home.settlement) return;
+    for (const auto& [number, fate] : fates) home.settlement->on_fate(number, fate, from);
+  });
+}
+
+void Router::offer_mail(const xmpp::Jid& account) {
+  for (const auto& entry : directory_.find_all(account.bare_str())) {
+    if (!entry.record.is_available || entry.record.priority < 0) continue;
+    if (entry.address.node == replication::self_ref) return on_mail(entry.address);
+    PayloadWriter out(PayloadKind::mail);
+    out.number(entry.address.loop, 2);
+    out.number(entry.address.session, 8);
+    if (node_.send(entry.address.node, std::move(out).bytes())) return;
+  }
+}
+
+void Router::on_mail(const SessionAddress& address) {
+  RoutedLoop& home = loop_at(address.loop);
+  home.loop.post([&home, id = address.session] {
+    if (Recipient* session = home.sessions.find(id)) session->on_mail();
+  });
+}
+
+void Router::on_node_gone(replication::NodeRef node) {
+  for (auto& loop : *loops_) {
+    loop->loop.post([home = loop.get(), node] {
+      if (home->settlement) home->settlement->on_node_gone(node);
+    });
+  }
+}
+
+void Router::on_arrival(replication::NodeRef from, std::string_view payload) {
+  if (payload.starts_with(static_cast<char>(PayloadKind::fates))) {
+    if (auto report = decode_fates(payload)) return on_fates(from, *std::move(report));
+  }
+  if (payload.starts_with(static_cast<char>(PayloadKind::mail))) {
+    PayloadReader reader(payload.substr(1));
+    const auto loop = static_cast<std::uint16_t>(reader.number(2));
+    const SessionId session = reader.number(8);
+    if (!reader.failed()) return on_mail({replication::self_ref, loop, session});
+  }
   auto arrival = decode_arrival(payload);
   // Hardening K6: what a peer sends is held to the rules of a client's stream.
   if (!arrival ||
@@ -193,13 +289,15 @@ void Router::on_arrival(std::string_view payload) {
     link_counters_.stanzas_dropped.add("invalid-from-peer");
     return;
   }
+  arrival->stanza.ticket.node = from;
   deliver({replication::self_ref, arrival->loop, arrival->session}, std::move(arrival->stanza),
           nullptr);
 }
 
 void Router::on_undelivered(std::string_view payload) {
   auto arrival = decode_arrival(payload);
-  if (arrival) undeliverable(std::move(arrival->stanza), nullptr);
+  // One with a ticket is routed anew by the loop that answers for it: on_node_gone().
+  if (arrival && !arrival->stanza.ticket) undeliverable(std::move(arrival->stanza), nullptr);
 }
 
 }  // namespace server

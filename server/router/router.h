@@ -7,8 +7,11 @@
 
 #include "server/loop/loop.h"
 #include "server/metrics/loop_counters.h"
+#include "server/router/fate_reports.h"
+#include "server/router/message_ids.h"
 #include "server/router/routed_stanza.h"
 #include "server/router/session_directory.h"
+#include "server/router/settlement.h"
 
 namespace replication {
 class Node;
@@ -21,6 +24,15 @@ class Recipient {
  public:
   /// False when it is ending and has not taken the stanza.
   virtual bool deliver(const RoutedStanza& stanza) = 0;
+
+  /// A message that the session's client sent is safe; see Settlement.
+  virtual void settled(std::uint64_t number) = 0;
+
+  /// Something waits for the session's account in the offline store.
+  virtual void on_mail() = 0;
+
+  /// Comes once after Settlement::tick_later().
+  virtual void on_ack_tick() = 0;
 
   /// Another session has been bound to its full JID: it ends with `<conflict/>`.
   virtual void displace() = 0;
@@ -54,6 +66,9 @@ struct RoutedLoop {
   Loop loop;
   LoopSessions sessions;
   LoopCounters counters;
+  MessageIds ids;
+  std::shared_ptr<FateReports> reports;    // Made by Router::set_loops().
+  std::unique_ptr<Settlement> settlement;  // None: nothing is stored, and no message is tracked.
 };
 
 /// Takes each stanza to the sessions that RFC 6121 §8.5 says should have it, on this loop, on
@@ -67,8 +82,11 @@ class Router {
  public:
   Router(std::vector<std::string> domains, SessionDirectory& directory, replication::Node& node);
 
+  /// A stanza that found its session gone so often meets a storm of reconnects.
+  static constexpr std::uint8_t reroutes_max = 3;
+
   /// Before anything is routed.
-  void set_loops(std::vector<std::unique_ptr<RoutedLoop>>& loops) { loops_ = &loops; }
+  void set_loops(std::vector<std::unique_ptr<RoutedLoop>>& loops);
 
   bool serves(std::string_view domain) const;
 
@@ -88,16 +106,32 @@ class Router {
   /// Answers `stanza` with an error; answers and errors are never answered (RFC 6120 §8.3.1).
   void bounce(const RoutedStanza& stanza, xmpp::StanzaErrorCondition condition, RoutedLoop* here);
 
+  /// Says what has become of a copy to the loop that answers for the message.
+  void settle(const RoutedStanza& stanza, CopyFate fate, RoutedLoop* here);
+
+  /// Takes a loop's report to whom it is for; false when the link's queue is full.
+  bool report(replication::NodeRef node, FateReport& report);
+
+  /// Tells one of the account's clients, if there is one, that something waits for it.
+  void offer_mail(const xmpp::Jid& account);
+
   /// A message from another node, on the link thread.
-  void on_arrival(std::string_view payload);
+  void on_arrival(replication::NodeRef from, std::string_view payload);
 
   /// Messages given back because their node is gone, on the link thread.
   void on_undelivered(std::string_view payload);
+
+  /// A node is gone, and with it what its sessions had not acknowledged. [any thread]
+  void on_node_gone(replication::NodeRef node);
 
   /// What happened on the link thread, which is no loop but has its own counts.
   const LoopCounters& link_counters() const { return link_counters_; }
 
  private:
+  void hand_out(const SessionAddress& address, const RoutedStanza& stanza, RoutedLoop* here);
+  void deliver_here(RoutedLoop& home, const SessionAddress& address, const RoutedStanza& stanza);
+  void on_mail(const SessionAddress& address);
+  void on_fates(replication::NodeRef from, FateReport report);
   void route_to_account(const RoutedStanza& stanza, RoutedLoop* here);
   void route_to_session(RoutedStanza stanza, RoutedLoop* here);
   void no_recipient(const RoutedStanza& stanza, RoutedLoop* here);

@@ -3,15 +3,13 @@
 #include <charconv>
 #include <utility>
 
+#include "server/router/stored_message.h"
 #include "server/session/iq_handlers.h"
 #include "xmpp/namespaces.h"
 #include "xmpp/stanza_error.h"
 
 namespace server {
 namespace {
-
-// A client is asked to acknowledge after so many stanzas; XEP-0198 leaves the pace to us.
-constexpr std::uint32_t stanzas_per_request = 16;
 
 std::uint64_t microseconds_now() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
@@ -50,7 +48,7 @@ Session::~Session() {
   release_unacked();
 }
 
-std::size_t Session::unacked() const { return management_ ? management_->unacked.size() : 0; }
+std::size_t Session::unacked() const { return acks_ ? acks_->unacked() : 0; }
 
 // RFC 6120 §8.1.2.1, hardening S1: `from` is ours to write.
 bool Session::is_own(std::string_view from) const {
@@ -60,7 +58,7 @@ bool Session::is_own(std::string_view from) const {
 }
 
 void Session::on_message(std::string_view bytes, const xmpp::StanzaHead& head) {
-  if (management_) ++management_->handled;
+  if (acks_) acks_->on_handled();
   home_.counters.stanzas_received.add(StanzaKind::message);
   if (!is_own(head.from)) return output_.close(xmpp::StreamErrorCondition::invalid_from);
   RoutedStanza sent;
@@ -79,11 +77,23 @@ void Session::on_message(std::string_view bytes, const xmpp::StanzaHead& head) {
   sent.xml =
       std::make_shared<const std::string>(xmpp::forwarded(bytes, head, jid_.str(), sent.to.str()));
   sent.read_at = home_.counters.read_at;
-  services_.router.route(std::move(sent), &home_);
+  send_on(std::move(sent));
+}
+
+// The client's message is its own until it has an id, and from then on the node's.
+void Session::send_on(RoutedStanza message) {
+  if (may_be_stored(message)) {
+    message.id = home_.ids.next();
+    if (acks_ && home_.settlement) {
+      home_.settlement->begin(message, record_.session);
+      acks_->wait_for(message.ticket.number);
+    }
+  }
+  services_.router.route(std::move(message), &home_);
 }
 
 void Session::on_stanza(xmpp::Stanza stanza) {
-  if (management_) ++management_->handled;
+  if (acks_) acks_->on_handled();
   home_.counters.stanzas_received.add(counted(stanza.kind()));
   if (!is_own(stanza.from())) return output_.close(xmpp::StreamErrorCondition::invalid_from);
   stanza.set_from(jid_.str());
@@ -100,10 +110,7 @@ void Session::on_stanza(xmpp::Stanza stanza) {
     case xmpp::Stanza::Kind::message:
       return on_message(std::move(stanza), std::move(to));
     case xmpp::Stanza::Kind::presence:
-      if (const auto refusal = presence_.on_sent(presence_owner(), stanza, has_to, std::move(to))) {
-        reply_error(stanza, *refusal);
-      }
-      return;
+      return on_presence(std::move(stanza), has_to, std::move(to));
     case xmpp::Stanza::Kind::iq:
       return on_iq(std::move(stanza), has_to, std::move(to));
     default:
@@ -120,7 +127,7 @@ RoutedStanza Session::sent_by_client(const xmpp::Stanza& stanza, xmpp::Jid to) c
 void Session::on_message(xmpp::Stanza stanza, xmpp::Jid to) {
   // RFC 6121 §8.1.1: without `to` it is for the sender's own account, which needs to be in it.
   if (stanza.to().empty()) stanza.set_to(to.str());
-  services_.router.route(sent_by_client(stanza, std::move(to)), &home_);
+  send_on(sent_by_client(stanza, std::move(to)));
 }
 
 void Session::on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
@@ -172,6 +179,15 @@ void Session::on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
               home_.loop.context().get_executor()});
 }
 
+void Session::on_presence(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
+  const bool took_mail = takes_mail();
+  if (const auto refusal = presence_.on_sent(presence_owner(), stanza, has_to, std::move(to))) {
+    reply_error(stanza, *refusal);
+  }
+  // XEP-0160 §3: who becomes available, or no longer refuses messages, gets what waits.
+  if (!took_mail) on_mail();
+}
+
 PresenceOwner Session::presence_owner() {
   return {home_, services_.directory, services_.router, jid_, record_};
 }
@@ -186,25 +202,26 @@ bool Session::deliver(const RoutedStanza& stanza) {
     presence_.on_probe(presence_owner(), stanza);
     return true;
   }
+  // What a node that died had stored, and sent us all the same: once is enough.
+  if (stanza.is_restored && acks_ && acks_->holds(stanza.id)) {
+    services_.router.settle(stanza, CopyFate::acked, &home_);
+    return true;
+  }
   write(stanza);
   return true;
 }
 
 void Session::write(const RoutedStanza& stanza) {
-  if (!management_) {
+  if (!acks_) {
     if (!output_.write(stanza.xml)) return services_.router.undeliverable(stanza, &home_);
-    return count_sent(stanza);
-  }
-  // Hardening E3: a client that never acknowledges is bounded in stanzas and bytes.
-  if (!management_->unacked.push(stanza, stanza.xml->size())) {
-    // Those that are kept are routed anew when the session ends; this one already now.
+    services_.router.settle(stanza, CopyFate::acked, &home_);  // More is not to be known.
+  } else if (!acks_->send(stanza)) {
+    // Hardening E3: a client that never acknowledges is bounded in stanzas and bytes. Those that
+    // are kept are routed anew when the session ends; this one already now.
     output_.close(xmpp::StreamErrorCondition::policy_violation, "too many unacknowledged stanzas");
-    services_.router.undeliverable(stanza, &home_);
-    return;
+    return services_.router.undeliverable(stanza, &home_);
   }
-  home_.counters.unacknowledged_stanzas.raise(1);
-  if (output_.write(stanza.xml)) count_sent(stanza);
-  if (++management_->since_request >= stanzas_per_request) request_ack();
+  count_sent(stanza);
 }
 
 void Session::count_sent(const RoutedStanza& stanza) {
@@ -212,33 +229,37 @@ void Session::count_sent(const RoutedStanza& stanza) {
   home_.counters.observe_route(RouteScope::local, stanza.read_at);
 }
 
+void Session::settled(std::uint64_t number) {
+  if (acks_) acks_->on_settled(number);
+}
+
+void Session::on_mail() {
+  if (home_.settlement && takes_mail()) home_.settlement->pick_up(jid_.bare(), record_.session);
+}
+
+void Session::on_ack_tick() {
+  if (acks_) acks_->on_tick();
+}
+
 void Session::request_ack() {
-  if (!management_ || management_->request_pending || management_->unacked.size() == 0) return;
-  static const auto request =
-      std::make_shared<const std::string>("<r xmlns='" + std::string(xmpp::ns::sm3) + "'/>");
-  management_->request_pending = true;
-  management_->since_request = 0;
-  output_.write(request);
+  if (acks_) acks_->request();
 }
 
 void Session::send_ack() {
-  if (!management_) return;
-  output_.write(std::make_shared<const std::string>("<a xmlns='" + std::string(xmpp::ns::sm3) +
-                                                    "' h='" + std::to_string(management_->handled) +
-                                                    "'/>"));
+  if (acks_) acks_->send_last_ack();
 }
 
 bool Session::on_management(const xmpp::Element& element) {
   if (element.ns() != xmpp::ns::sm3) return false;
   const std::string_view name = element.name();
   if (name == "enable") {
-    if (management_) {
+    if (acks_) {
       output_.write(std::make_shared<const std::string>(
           "<failed xmlns='" + std::string(xmpp::ns::sm3) +
           "'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"));
       return true;
     }
-    management_ = std::make_unique<Management>();
+    acks_ = std::make_unique<AckExchange>(home_, services_.router, output_, record_.session);
     // Without an id and `resume`: acknowledgements only.
     output_.write(std::make_shared<const std::string>("<enabled xmlns='" +
                                                       std::string(xmpp::ns::sm3) + "'/>"));
@@ -250,41 +271,16 @@ bool Session::on_management(const xmpp::Element& element) {
         "'><feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"));
     return true;
   }
-  if (!management_) {
+  if (!acks_) {
     output_.close(xmpp::StreamErrorCondition::policy_violation, "acks were not enabled");
-    return true;
+  } else if (!acks_->on_element(element)) {
+    output_.close(xmpp::StreamErrorCondition::unsupported_stanza_type);
   }
-  if (name == "r") {
-    send_ack();
-    return true;
-  }
-  if (name == "a") {
-    management_->request_pending = false;
-    const std::size_t unacked_before = management_->unacked.size();
-    std::uint32_t handled = 0;
-    const std::string_view h = element.attr("h");
-    const auto [end, error] = std::from_chars(h.data(), h.data() + h.size(), handled);
-    if (error != std::errc() || end != h.data() + h.size()) {
-      output_.close(xmpp::StreamErrorCondition::bad_format);
-    } else if (management_->unacked.acknowledge(handled) ==
-               xmpp::AckOutcome::handled_count_too_high) {
-      // XEP-0198 §4, hardening E3.
-      output_.close(xmpp::StreamErrorCondition::undefined_condition, {},
-                    "<handled-count-too-high xmlns='" + std::string(xmpp::ns::sm3) + "' h='" +
-                        std::string(h) + "' send-count='" +
-                        std::to_string(management_->unacked.sent()) + "'/>");
-    } else if (management_->unacked.size() >= stanzas_per_request) {
-      request_ack();
-    }
-    home_.counters.unacknowledged_stanzas.lower(unacked_before - management_->unacked.size());
-    return true;
-  }
-  output_.close(xmpp::StreamErrorCondition::unsupported_stanza_type);
   return true;
 }
 
 void Session::ping() {
-  if (management_) {
+  if (acks_) {
     static const auto request =
         std::make_shared<const std::string>("<r xmlns='" + std::string(xmpp::ns::sm3) + "'/>");
     output_.write(request);
@@ -313,15 +309,7 @@ void Session::leave() {
 }
 
 void Session::release_unacked() {
-  if (!management_) return;
-  home_.counters.unacknowledged_stanzas.lower(management_->unacked.size());
-  management_->unacked.drain([this](RoutedStanza stanza) {
-    // Presence and answers are about this stream; a message is about the person behind it.
-    if (stanza.kind == xmpp::Stanza::Kind::message ||
-        (stanza.kind == xmpp::Stanza::Kind::iq && (stanza.type == "get" || stanza.type == "set"))) {
-      services_.router.undeliverable(std::move(stanza), &home_);
-    }
-  });
+  if (acks_) acks_->release();
 }
 
 }  // namespace server

@@ -8,11 +8,11 @@
 #include "server/presence/session_presence.h"
 #include "server/router/router.h"
 #include "server/router/session_record.h"
+#include "server/session/ack_exchange.h"
 #include "server/session/stream_output.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
 #include "xmpp/stanza_head.h"
-#include "xmpp/stream_management.h"
 
 namespace server {
 
@@ -64,6 +64,10 @@ class Session final : public Recipient {
   /// Gives up what the client has not acknowledged: routes it anew (XEP-0198 §4). After leave().
   void release_unacked();
 
+  void settled(std::uint64_t number) override;
+  void on_mail() override;
+  void on_ack_tick() override;
+
   /// Asks the client to acknowledge what it got, if there is anything to ask for.
   void request_ack();
 
@@ -71,23 +75,19 @@ class Session final : public Recipient {
   /// stream that the server ends, so that the client knows exactly what to send again.
   void send_ack();
 
-  bool uses_acks() const { return management_ != nullptr; }
+  bool uses_acks() const { return acks_ != nullptr; }
   std::size_t unacked() const;
 
   /// Called for idle sessions: asks for a sign of life (XEP-0198 `<r/>` or an XEP-0199 ping).
   void ping();
 
  private:
-  struct Management {
-    xmpp::StanzaCount handled = 0;             // What we have handled of the client's.
-    xmpp::UnackedQueue<RoutedStanza> unacked;  // What it has not acknowledged of ours.
-    bool request_pending = false;
-    std::uint32_t since_request = 0;
-  };
-
   bool is_own(std::string_view from) const;
   void on_message(xmpp::Stanza stanza, xmpp::Jid to);
+  void send_on(RoutedStanza message);
+  bool takes_mail() const { return record_.is_available && record_.priority >= 0; }
   void on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to);
+  void on_presence(xmpp::Stanza stanza, bool has_to, xmpp::Jid to);
   PresenceOwner presence_owner();
   RoutedStanza sent_by_client(const xmpp::Stanza& stanza, xmpp::Jid to) const;
   void reply_error(const xmpp::Stanza& stanza, xmpp::StanzaErrorCondition condition,
@@ -101,7 +101,7 @@ class Session final : public Recipient {
   xmpp::Jid jid_;
   SessionRecord record_;
   SessionPresence presence_;
-  std::unique_ptr<Management> management_;
+  std::unique_ptr<AckExchange> acks_;  // Once the client has enabled XEP-0198.
   bool has_left_ = false;
 };
 

@@ -15,6 +15,10 @@ class StreamOutput {
   /// because they would overfill its queue, which closes it.
   virtual bool write(std::shared_ptr<const std::string> bytes) = 0;
 
+  /// Stops reading from the client, whose writes then wait, until resume().
+  virtual void pause() = 0;
+  virtual void resume() = 0;
+
   /// Ends the stream with an error (RFC 6120 §4.9), after what is queued.
   virtual void close(xmpp::StreamErrorCondition condition, std::string_view text = {},
                      std::string_view application_xml = {}) = 0;

@@ -38,6 +38,8 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
   void start();
 
   bool write(std::shared_ptr<const std::string> bytes) override;
+  void pause() override { connection_->pause_reading(); }
+  void resume() override { connection_->resume_reading(); }
   void close(xmpp::StreamErrorCondition condition, std::string_view text = {},
              std::string_view application_xml = {}) override;
 

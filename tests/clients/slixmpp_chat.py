@@ -5,6 +5,7 @@ Usage: slixmpp_chat.py PORT_OF_ROMEO PORT_OF_JULIET
 """
 
 import asyncio
+import datetime
 import ssl
 import sys
 
@@ -24,7 +25,7 @@ class Client(slixmpp.ClientXMPP):
         self.ssl_context.verify_mode = ssl.CERT_NONE
         self.messages = asyncio.Queue()
         self.session = asyncio.get_event_loop().create_future()
-        for plugin in ("xep_0030", "xep_0092", "xep_0198", "xep_0199", "xep_0202"):
+        for plugin in ("xep_0030", "xep_0092", "xep_0198", "xep_0199", "xep_0202", "xep_0203"):
             self.register_plugin(plugin)
         self.add_event_handler("session_start", self.on_session)
         self.add_event_handler("message", self.messages.put_nowait)
@@ -99,6 +100,27 @@ async def ask(romeo, juliet):
     expect(utc and utc.endswith("Z"), f"the server's time is {utc}")
 
 
+async def leave_messages(romeo, juliet):
+    """What is sent to Juliet while she is away she gets when she comes back, in order, with its time."""
+    juliet["xep_0198"].send_ack()  # Else what she has not acknowledged comes again, too.
+    await juliet["xep_0199"].ping("localhost", timeout=PATIENCE)
+    await asyncio.wait_for(juliet.disconnect(), PATIENCE)
+    bodies = [f"good night {n}" for n in range(5)]
+    for body in bodies:
+        romeo.send_message("juliet@localhost", body, mtype="chat")
+    await romeo["xep_0199"].ping("localhost", timeout=PATIENCE)
+    juliet = Client("juliet@localhost/balcony", "juliet")
+    juliet.connect(("127.0.0.1", int(sys.argv[1])))
+    await asyncio.wait_for(juliet.session, PATIENCE)
+    for body in bodies:
+        message = await juliet.next_message()
+        expect(message["body"] == body, f"Juliet got {message}")
+        expect(message["delay"]["from"] == "localhost", f"no delay in {message}")
+        age = datetime.datetime.now(datetime.timezone.utc) - message["delay"]["stamp"]
+        expect(abs(age.total_seconds()) < PATIENCE, f"the message is {age} old")
+    return juliet
+
+
 async def main():
     romeo = Client("romeo@localhost/orchard", "romeo")
     juliet = Client("juliet@localhost/balcony", "juliet")
@@ -107,6 +129,7 @@ async def main():
     await asyncio.wait_for(asyncio.gather(romeo.session, juliet.session), PATIENCE)
     await talk(romeo, juliet)
     await ask(romeo, juliet)
+    juliet = await leave_messages(romeo, juliet)
     await asyncio.wait_for(asyncio.gather(romeo.disconnect(), juliet.disconnect()), PATIENCE)
     print("all went well")
 

@@ -108,6 +108,8 @@ TEST_F(MetricsOfNodes, AreThoseOfTheDocsAndMoveWithWhatHappens) {
   // Measured once a second. Each loop ticks, so it has some CPU time in every second.
   const std::string busy = "meerkat_loop_busy_ratio{loop=\"0\"}";
   EXPECT_EVENTUALLY(node, value(node, busy) > 0);
+  // The offline store is asked first.
+  EXPECT_EVENTUALLY(node, value(node, "meerkat_offline_messages_total{event=\"refused\"}") > 0);
   const Scrape scrape(node);
   for (const server::metric::Definition* metric : server::metric::all()) {
     EXPECT_TRUE(scrape.has(metric->name)) << metric->name << " is not in\n" << scrape.text();

@@ -37,6 +37,9 @@ class NotingSession final : public Recipient {
     return true;
   }
   void displace() override { is_displaced = true; }
+  void settled(std::uint64_t) override {}
+  void on_mail() override {}
+  void on_ack_tick() override {}
 
   bool is_ending = false;
   bool is_displaced = false;
@@ -233,7 +236,8 @@ TEST_F(RouterTest, TellsTheSenderWhenTheMailboxOfALoopIsFull) {
   EXPECT_EQ(dropped(here().counters, "mailbox-full"), 1U);
   fill_mailbox();
   const RoutedStanza answer = stanza(xmpp::Stanza::Kind::iq, "result", "romeo@localhost/orchard");
-  router_.on_arrival(encode(answer, entry->address.loop, entry->address.session));
+  router_.on_arrival(replication::self_ref,
+                     encode(answer, entry->address.loop, entry->address.session));
   here().loop.context().poll();
   EXPECT_EQ(dropped(router_.link_counters(), "mailbox-full"), 1U);
   EXPECT_EQ(juliet_.got, Notes{"resource-constraint"});
@@ -260,13 +264,13 @@ TEST_F(RouterTest, TakesFromAPeerWhatItSentAndNothingThatIsCutShort) {
   const RoutedStanza sent = stanza(xmpp::Stanza::Kind::message, "chat", "romeo@localhost/orchard");
   const std::string payload = encode(sent, entry->address.loop, entry->address.session);
   for (std::size_t size = 0; size < payload.size(); ++size) {
-    router_.on_arrival(std::string_view(payload).substr(0, size));
+    router_.on_arrival(replication::self_ref, std::string_view(payload).substr(0, size));
   }
   here().loop.context().poll();
   EXPECT_EQ(romeo.got, Notes{});
   EXPECT_EQ(dropped(router_.link_counters(), "invalid-from-peer"), payload.size());
 
-  router_.on_arrival(payload);
+  router_.on_arrival(replication::self_ref, payload);
   here().loop.context().poll();
   EXPECT_EQ(romeo.got, Notes{"chat"});
   const auto arrival = decode_arrival(payload);
@@ -274,6 +278,35 @@ TEST_F(RouterTest, TakesFromAPeerWhatItSentAndNothingThatIsCutShort) {
   EXPECT_EQ(*arrival->stanza.xml, *sent.xml);
   EXPECT_EQ(arrival->stanza.from, sent.from);
   EXPECT_EQ(arrival->stanza.to, sent.to);
+}
+
+// docs/protocol.md §11
+TEST_F(RouterTest, CarriesAMessagesIdAndTicketToItsSessionsNode) {
+  RoutedStanza sent = stanza(xmpp::Stanza::Kind::message, "chat", "romeo@localhost/orchard");
+  sent.id = {.at = 0x0102030405060708, .origin = 9};
+  sent.ticket = {.loop = 3, .number = 77};
+  const auto arrival = decode_arrival(encode(sent, 1, 2));
+  ASSERT_TRUE(arrival);
+  EXPECT_EQ(arrival->stanza.id, sent.id);
+  EXPECT_EQ(arrival->stanza.ticket.loop, 3);
+  EXPECT_EQ(arrival->stanza.ticket.number, 77U);
+  EXPECT_EQ(arrival->loop, 1);
+  EXPECT_EQ(arrival->session, 2U);
+  EXPECT_EQ(*arrival->stanza.xml, *sent.xml);
+}
+
+TEST(FateReport, IsReadAsItWasWrittenAndNotWhenItIsCutShort) {
+  const FateReport report{.loop = 5, .fates = {{1, CopyFate::acked}, {2, CopyFate::returned}}};
+  const std::string payload = encode(report);
+  const auto read = decode_fates(payload);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->loop, report.loop);
+  EXPECT_EQ(read->fates, report.fates);
+  constexpr std::size_t fate_bytes = 9;
+  for (std::size_t cut = 1; cut < fate_bytes; ++cut) {
+    EXPECT_FALSE(decode_fates(std::string_view(payload).substr(0, payload.size() - cut))) << cut;
+  }
+  EXPECT_FALSE(decode_fates(payload + std::string(8, '\0') + '\3'));
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ class NotingOutput final : public StreamOutput {
     written.push_back(*bytes);
     return true;
   }
+  void pause() override { is_paused = true; }
+  void resume() override { is_paused = false; }
   void close(xmpp::StreamErrorCondition condition, std::string_view,
              std::string_view application_xml) override {
     closed_with += std::string(xmpp::name(condition)) + std::string(application_xml);
@@ -42,6 +44,7 @@ class NotingOutput final : public StreamOutput {
   std::vector<std::string> written;
   std::string closed_with;
   bool is_full = false;
+  bool is_paused = false;
 };
 
 /// A node with one loop, turned by the test, and no network.

@@ -1,0 +1,228 @@
+#include "server/router/settlement.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/router/router.h"
+#include "server/router/stored_message.h"
+#include "xmpp/stanza_error.h"
+
+namespace server {
+namespace {
+
+// Most clients acknowledge within one; what takes longer is stored, so that its sender's wait ends.
+constexpr auto unstored_max = std::chrono::seconds(1);
+
+}  // namespace
+
+Settlement::Settlement(Router& router, RoutedLoop& home, OfflineStore& store, std::string holder)
+    : router_(router), home_(home), desk_(home.loop, store, std::move(holder)) {
+  home_.loop.on_tick([this] { on_tick(); });
+}
+
+Settlement::Entries::iterator Settlement::add(RoutedStanza& stanza) {
+  stanza.ticket = {.node = replication::self_ref,
+                   .loop = static_cast<std::uint16_t>(home_.loop.index()),
+                   .number = ++last_number_};
+  return entries_.emplace(last_number_, Entry{.stanza = stanza}).first;
+}
+
+void Settlement::begin(RoutedStanza& stanza, SessionId sender) {
+  add(stanza)->second.sender = sender;
+  young_.emplace_back(home_.loop.now(), last_number_);
+}
+
+void Settlement::handed(const Ticket& ticket, replication::NodeRef node) {
+  const auto entry = entries_.find(ticket.number);
+  if (entry != entries_.end()) entry->second.holders.push_back(node);
+}
+
+void Settlement::tell_sender(std::uint64_t number, Entry& entry) {
+  const SessionId sender = std::exchange(entry.sender, 0);
+  if (sender == 0) return;
+  if (Recipient* session = home_.sessions.find(sender)) session->settled(number);
+}
+
+void Settlement::end(Entries::iterator entry) {
+  tell_sender(entry->first, entry->second);
+  entries_.erase(entry);
+}
+
+void Settlement::on_fate(std::uint64_t number, CopyFate fate, replication::NodeRef node) {
+  const auto entry = entries_.find(number);
+  if (entry == entries_.end()) return;  // Another copy was faster.
+  if (fate == CopyFate::acked) {
+    const RoutedStanza& stanza = entry->second.stanza;
+    if (entry->second.stored != Stored::no) desk_.remove(stanza.to.bare(), stanza.id);
+    if (stanza.is_restored) home_.counters.offline_messages.add(OfflineEvent::delivered);
+    return end(entry);
+  }
+  if (fate == CopyFate::bounced) return end(entry);
+  auto& holders = entry->second.holders;
+  const auto holder = std::ranges::find(holders, node);
+  if (holder == holders.end()) return;
+  holders.erase(holder);
+  if (holders.empty()) on_no_copies(entry);
+}
+
+void Settlement::on_no_copies(Entries::iterator entry) {
+  // Through the mailbox: the caller may be in the middle of ending the session that had the copy.
+  ++entry->second.stanza.reroutes;
+  home_.loop.post([this, number = entry->first] {
+    const auto found = entries_.find(number);
+    if (found == entries_.end()) return;
+    const RoutedStanza stanza = found->second.stanza;
+    // One that found its session gone so often meets a storm of reconnects, and better waits.
+    if (is_ending_ || stanza.reroutes > Router::reroutes_max) return keep(stanza);
+    router_.route(stanza, &home_);
+  });
+}
+
+void Settlement::keep(const RoutedStanza& stanza) {
+  const auto entry = entries_.find(stanza.ticket.number);
+  if (entry == entries_.end()) {  // A client without XEP-0198 sent it, or its loop is gone.
+    if (!is_worth_storing(*stanza.xml)) return refuse(stanza, {}, OfflineOutcome::no_account);
+    const MessageId id = stanza.id ? stanza.id : home_.ids.next();
+    return desk_.keep(stanza.to.bare(), id, stanza.xml, false,
+                      [this, stanza](boost::system::error_code error, OfflineOutcome outcome) {
+                        refuse(stanza, error, outcome);
+                      });
+  }
+  entry->second.is_unwanted = true;
+  switch (entry->second.stored) {
+    case Stored::yes:
+      desk_.release(stanza.to.bare(), stanza.id);
+      return end(entry);
+    case Stored::begun:
+      return;
+    case Stored::no:
+      if (!is_worth_storing(*stanza.xml)) return refuse(stanza, {}, OfflineOutcome::no_account);
+      return store(entry);
+  }
+}
+
+void Settlement::forget(const RoutedStanza& stanza) {
+  if (stanza.id) desk_.remove(stanza.to.bare(), stanza.id);
+}
+
+// Tells the sender what could not be stored; and counts what was.
+void Settlement::refuse(const RoutedStanza& stanza, boost::system::error_code error,
+                        OfflineOutcome outcome) {
+  auto& counted = home_.counters.offline_messages;
+  if (error) {
+    // design.md G5: said rather than dropped; it is worth trying again.
+    counted.add(OfflineEvent::failed);
+    return router_.bounce(stanza, xmpp::StanzaErrorCondition::resource_constraint, &home_);
+  }
+  if (outcome == OfflineOutcome::done) {
+    stored_for_.push_back(stanza.to.bare());
+    return counted.add(OfflineEvent::stored);
+  }
+  // RFC 6121 §8.5.2.2.1. Unknown accounts and full ones answer alike (hardening S11).
+  counted.add(OfflineEvent::refused);
+  router_.bounce(stanza, xmpp::StanzaErrorCondition::service_unavailable, &home_);
+}
+
+void Settlement::store(Entries::iterator entry) {
+  const RoutedStanza& stanza = entry->second.stanza;
+  entry->second.stored = Stored::begun;
+  desk_.keep(stanza.to.bare(), stanza.id, stanza.xml, !entry->second.is_unwanted,
+             [this, number = entry->first, was_held = !entry->second.is_unwanted](
+                 boost::system::error_code error, OfflineOutcome outcome) {
+               on_stored(number, was_held, error, outcome);
+             });
+}
+
+void Settlement::on_stored(std::uint64_t number, bool was_held, boost::system::error_code error,
+                           OfflineOutcome outcome) {
+  const auto entry = entries_.find(number);
+  if (entry == entries_.end()) return;  // Acknowledged meanwhile: its removal follows.
+  const bool is_done = !error && outcome == OfflineOutcome::done;
+  if (entry->second.is_unwanted) {
+    const RoutedStanza stanza = entry->second.stanza;
+    refuse(stanza, error, outcome);  // Where it bounces, that ends the entry.
+    if (!is_done) return;
+    if (was_held) desk_.release(stanza.to.bare(), stanza.id);  // The copy was lost meanwhile.
+    return end(entry);
+  }
+  entry->second.stored = is_done ? Stored::yes : Stored::no;
+  if (is_done) {
+    home_.counters.offline_messages.add(OfflineEvent::spooled);
+    return tell_sender(number, entry->second);
+  }
+  // A full store, or a database that is away: the sender waits, and so does what it sends next.
+  young_.emplace_back(home_.loop.now(), number);
+}
+
+void Settlement::pick_up(const xmpp::Jid& account, SessionId session) {
+  desk_.claim(account, [this, session](Result<std::vector<OfflineMessage>> messages) {
+    if (messages.has_error()) return;  // Counted by the storage. They wait for the next time.
+    for (const OfflineMessage& message : *messages) deliver(message, session);
+  });
+}
+
+void Settlement::deliver(const OfflineMessage& message, SessionId session) {
+  auto stanza = restored(message);
+  if (!stanza) return home_.counters.offline_messages.add(OfflineEvent::unreadable);
+  const auto entry = add(*stanza);
+  entry->second.stored = Stored::yes;
+  entry->second.holders.push_back(replication::self_ref);
+  Recipient* recipient = home_.sessions.find(session);
+  if (recipient == nullptr || !recipient->deliver(*stanza)) {
+    on_fate(stanza->ticket.number, CopyFate::returned, replication::self_ref);
+  }
+}
+
+void Settlement::on_node_gone(replication::NodeRef node) {
+  std::vector<std::uint64_t> lost;
+  for (auto& [number, entry] : entries_) {
+    if (std::erase(entry.holders, node) > 0 && entry.holders.empty()) lost.push_back(number);
+  }
+  std::ranges::sort(lost);  // A client's messages go again in its order.
+  for (const std::uint64_t number : lost) on_no_copies(entries_.find(number));
+}
+
+// A client that came while a message was on its way into the store had claimed what waits before it
+// was in, and on another node is seen here only a trip later.
+void Settlement::look_for_late_comers() {
+  for (const xmpp::Jid& account : stored_for_before_) router_.offer_mail(account);
+  stored_for_before_ = std::exchange(stored_for_, {});
+}
+
+void Settlement::on_tick() {
+  desk_.on_tick();
+  home_.reports->flush();
+  look_for_late_comers();
+  for (const SessionId id : std::exchange(ticking_, {})) {
+    if (Recipient* session = home_.sessions.find(id)) session->on_ack_tick();
+  }
+  const auto limit = home_.loop.now() - unstored_max;
+  while (!young_.empty() && young_.front().first <= limit) {
+    const auto entry = entries_.find(young_.front().second);
+    young_.pop_front();
+    if (entry == entries_.end() || entry->second.stored != Stored::no) continue;
+    if (is_worth_storing(*entry->second.stanza.xml)) {
+      store(entry);
+    } else {
+      tell_sender(entry->first, entry->second);
+    }
+  }
+  if (all_stored_ && desk_.is_idle()) std::exchange(all_stored_, nullptr)();
+}
+
+void Settlement::store_all(std::function<void()> done) {
+  is_ending_ = true;
+  std::vector<RoutedStanza> unwanted;
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    if (entry->second.holders.empty()) {
+      unwanted.push_back(entry->second.stanza);
+    } else if (entry->second.stored == Stored::no && is_worth_storing(*entry->second.stanza.xml)) {
+      store(entry);
+    }
+  }
+  for (const RoutedStanza& stanza : unwanted) keep(stanza);
+  all_stored_ = std::move(done);
+  if (desk_.is_idle()) std::exchange(all_stored_, nullptr)();
+}
+
+}  // namespace server
