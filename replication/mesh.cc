@@ -291,21 +291,28 @@ void Mesh::say_goodbye(Link& link) {
   link.finish();
 }
 
+// In slices with pauses in between: nobody waits for the memory, but heartbeats and messages do for
+// this thread, and readers may for the lock of a shard if the kernel takes the processor from a
+// thread that has long been busy.
 void Mesh::sweep_some() {
-  // A slice is short, so that heartbeats and messages pass between two of them.
-  for (int slice = 0; slice < 16 && !sweeps_.empty(); ++slice) {
+  constexpr auto pause = 1ms;
+  constexpr std::size_t shards_max = 16;
+  constexpr std::uint64_t records_max = 4096;
+  std::uint64_t records = 0;
+  for (std::size_t shard = 0; shard < shards_max && records < records_max && !sweeps_.empty();
+       ++shard) {
     Sweep& sweep = sweeps_.front();
     if (sweep.table == node_.tables.size()) {
       sweeps_.pop_front();
       continue;
     }
-    node_.tables[sweep.table]->drop_shard(sweep.ref, sweep.shard);
+    records += node_.tables[sweep.table]->drop_shard(sweep.ref, sweep.shard);
     if (++sweep.shard == TableCore::shard_count) {
       sweep.shard = 0;
       ++sweep.table;
     }
   }
-  if (!sweeps_.empty()) environment_.post([this] { sweep_some(); });
+  if (!sweeps_.empty()) environment_.after(pause, [this] { sweep_some(); });
 }
 
 void Mesh::finish_sweep(NodeRef ref) {

@@ -1,7 +1,12 @@
 #include "replication/node.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include <algorithm>
+#include <array>
 #include <cassert>
+#include <cstring>
 #include <utility>
 
 #include "replication/asio_environment.h"
@@ -15,6 +20,20 @@ std::uint64_t start_stamp() {
   auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+// What all who know the secret can agree upon without a word, and nobody else can guess.
+std::uint64_t seed_of_cluster(std::string_view secret) {
+  constexpr std::string_view label = "meerkat table shards 1";
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  [[maybe_unused]] const auto* done = HMAC(
+      EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+      reinterpret_cast<const unsigned char*>(label.data()), label.size(), digest.data(), &size);
+  assert(done != nullptr);
+  std::uint64_t seed = 0;
+  std::memcpy(&seed, digest.data(), sizeof seed);
+  return seed;
 }
 
 NodeOptions checked(NodeOptions options) {
@@ -46,9 +65,11 @@ TableCore& NodeState::add_table(std::string name, TableOptions table_options) {
   assert(!name.empty() && name.size() <= 255);
   assert(std::none_of(tables.begin(), tables.end(),
                       [&](const auto& table) { return table->name() == name; }));
-  tables.push_back(std::make_unique<TableCore>(std::move(name), table_options, owners,
-                                               options.log_ring_bytes, environment->random_number(),
-                                               [this] { wake(); }));
+  tables.push_back(
+      std::make_unique<TableCore>(std::move(name), table_options, owners, options.log_ring_bytes,
+                                  TableCore::HashSeeds{.cluster = seed_of_cluster(options.secret),
+                                                       .node = environment->random_number()},
+                                  [this] { wake(); }));
   return *tables.back();
 }
 

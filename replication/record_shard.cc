@@ -1,10 +1,12 @@
 #include "replication/record_shard.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <span>
 #include <utility>
 
 namespace replication {
@@ -22,33 +24,43 @@ struct RecordShard::Entry {
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
 };
 
-/// Where an entry is, and 16 bits of its hash above the 48 that an address has: a look at another
-/// group's slot needs no look at its entry.
+/// Where an entry is, in 44 bits because entries lie at multiples of 16; above them 12 bits of its
+/// hash and 8 of its owner's number: a look at another's slot needs no look at its entry.
 class RecordShard::Slot {
  public:
   Slot() = default;
-  Slot(Entry* entry, std::uint32_t hash)
-      : bits_(reinterpret_cast<std::uintptr_t>(entry) | static_cast<std::uint64_t>(hash & 0xffff)
-                                                            << address_bits) {
-    assert(reinterpret_cast<std::uintptr_t>(entry) >> address_bits == 0);
+  Slot(Entry* entry, std::uint32_t hash, NodeRef owner)
+      : bits_(reinterpret_cast<std::uintptr_t>(entry) >> alignment_bits |
+              std::uint64_t{hash & hash_mask} << address_bits |
+              std::uint64_t{owner.index & owner_mask} << (address_bits + hash_bits)) {
+    assert(this->entry() == entry);
   }
 
   bool is_free() const { return bits_ == 0; }         ///< Never used since lay_out().
   bool is_vacant() const { return bits_ == vacant; }  ///< Its record was removed.
   bool has_entry() const { return bits_ > vacant; }
   bool may_be(std::uint32_t hash) const {
-    return has_entry() && bits_ >> address_bits == (hash & 0xffff);
+    return has_entry() && (bits_ >> address_bits & hash_mask) == (hash & hash_mask);
+  }
+  bool may_be_of(NodeRef owner) const {
+    constexpr int shift = address_bits + hash_bits;
+    const std::uint64_t least = std::uint64_t{owner.index & owner_mask} << shift | (vacant + 1);
+    return bits_ - least < (std::uint64_t{1} << shift) - (vacant + 1);
   }
   Entry* entry() const {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): the pointer shares its word to save another.
-    return reinterpret_cast<Entry*>(bits_ & ((std::uint64_t{1} << address_bits) - 1));
+    return reinterpret_cast<Entry*>((bits_ << alignment_bits) & ((std::uint64_t{1} << 48) - 1));
   }
   void free() { bits_ = 0; }
   void vacate() { bits_ = vacant; }
 
  private:
-  static constexpr int address_bits = 48;
-  static constexpr std::uint64_t vacant = 1;
+  static constexpr int alignment_bits = 4;
+  static constexpr int address_bits = 48 - alignment_bits;
+  static constexpr int hash_bits = 12;
+  static constexpr std::uint32_t hash_mask = (1u << hash_bits) - 1;
+  static constexpr std::uint32_t owner_mask = 0xff;
+  static constexpr std::uint64_t vacant = 1;  // Nothing lies at address 16.
 
   std::uint64_t bits_ = 0;
 };
@@ -57,8 +69,11 @@ namespace {
 
 constexpr std::size_t capacity_min = 8;
 
-// A walk lets go of the lock after so many slots: well below a millisecond, cold caches included.
+// A walk lets go of the lock after so many slots: some ten microseconds.
 constexpr std::size_t walk_slots = 512;
+
+// Entries lie all over the memory: fetched so many slots ahead, several come at once.
+constexpr std::size_t fetched_ahead = 16;
 
 // Who grows the shard faster than that shall wait for once, or the walk would never end.
 constexpr int walk_begun_max = 3;
@@ -119,7 +134,10 @@ std::size_t RecordShard::locate(std::uint64_t hash, const RecordView& key) const
   if (capacity_ == 0) return nowhere;
   const std::uint32_t folded = fold(hash);
   for (std::size_t at = home(folded); !slots_[at].is_free(); at = after(at)) {
-    if (slots_[at].may_be(folded) && at_key(*slots_[at].entry(), key)) return at;
+    if (slots_[at].may_be(folded) && slots_[at].may_be_of(key.owner) &&
+        at_key(*slots_[at].entry(), key)) {
+      return at;
+    }
   }
   return nowhere;
 }
@@ -139,7 +157,7 @@ void RecordShard::put(std::uint64_t hash, const RecordView& record, std::uint16_
       Entry* old = entry;
       entry = make(hash, record);
       std::free(old);
-      slots_[at] = Slot(entry, fold(hash));
+      slots_[at] = Slot(entry, fold(hash), record.owner);
     }
   } else {
     if (taken_ >= crowded(capacity_)) lay_out(roomy(size_ + 1));
@@ -147,7 +165,7 @@ void RecordShard::put(std::uint64_t hash, const RecordView& record, std::uint16_
     std::size_t free = home(fold(hash));
     while (slots_[free].has_entry()) free = after(free);
     if (slots_[free].is_free()) ++taken_;
-    slots_[free] = Slot(entry, fold(hash));
+    slots_[free] = Slot(entry, fold(hash), record.owner);
     ++size_;
   }
   entry->epoch = epoch;
@@ -158,21 +176,22 @@ bool RecordShard::erase(std::uint64_t hash, const RecordView& key, Before before
   const std::size_t at = locate(hash, key);
   if (at == nowhere) return false;
   before(view(*slots_[at].entry()).record);
-  vacate(at);
+  std::free(vacate(at));
   return true;
 }
 
-void RecordShard::vacate(std::size_t at) {
-  std::free(slots_[at].entry());
+RecordShard::Entry* RecordShard::vacate(std::size_t at) {
+  Entry* const entry = slots_[at].entry();
   --size_;
   slots_[at].vacate();
-  if (!slots_[after(at)].is_free()) return;
+  if (!slots_[after(at)].is_free()) return entry;
   // No search goes past the free slot behind it, so none needs it, nor the vacant ones before it.
   while (slots_[at].is_vacant()) {
     slots_[at].free();
     --taken_;
     at = at == 0 ? capacity_ - 1 : at - 1;
   }
+  return entry;
 }
 
 void RecordShard::visit_group(std::uint64_t hash, std::string_view group,
@@ -192,22 +211,60 @@ void RecordShard::visit(FunctionRef<void(const RecordView&)> visit) const {
   }
 }
 
-bool RecordShard::erase_some(Walk& walk,
-                             FunctionRef<bool(const RecordView&, std::uint16_t epoch)> remove) {
-  if (walk.begun == 0 || walk.layout != layout_) {
-    walk = {.layout = layout_, .next = 0, .begun = walk.begun + 1};
+void RecordShard::fetch(std::size_t at, NodeRef owner) const {
+  if (at < capacity_ && slots_[at].may_be_of(owner)) __builtin_prefetch(slots_[at].entry());
+}
+
+void RecordShard::visit_owner(NodeRef owner, FunctionRef<void(const RecordView&)> visit) const {
+  std::array<const Entry*, fetched_ahead> fetched;
+  std::size_t count = 0;
+  auto visit_fetched = [&] {
+    for (const Entry* entry : std::span(fetched).first(count)) {
+      if (entry->owner == owner) visit(view(*entry));
+    }
+    count = 0;
+  };
+  for (std::size_t at = 0; at < capacity_; ++at) {
+    if (!slots_[at].may_be_of(owner)) continue;
+    fetched[count] = slots_[at].entry();
+    __builtin_prefetch(fetched[count]);
+    if (++count == fetched.size()) visit_fetched();
+  }
+  visit_fetched();
+}
+
+void RecordShard::prefetch(std::uint64_t hash) const {
+  if (capacity_ != 0) __builtin_prefetch(&slots_[home(fold(hash))]);
+}
+
+bool RecordShard::take_some(Walk& walk, NodeRef owner, Kept kept) {
+  if (walk.begun_ == 0 || walk.layout_ != layout_) {
+    walk.layout_ = layout_;
+    walk.next_ = 0;
+    ++walk.begun_;
   }
   const std::size_t end =
-      walk.begun > walk_begun_max ? capacity_ : std::min(capacity_, walk.next + walk_slots);
-  for (; walk.next < end; ++walk.next) {
-    if (!slots_[walk.next].has_entry()) continue;
-    const Entry& entry = *slots_[walk.next].entry();
-    if (remove(view(entry), entry.epoch)) vacate(walk.next);
+      walk.begun_ > walk_begun_max ? capacity_ : std::min(capacity_, walk.next_ + walk_slots);
+  for (; walk.next_ < end; ++walk.next_) {
+    fetch(walk.next_ + fetched_ahead, owner);
+    if (!slots_[walk.next_].may_be_of(owner)) continue;
+    const Entry& entry = *slots_[walk.next_].entry();
+    if (entry.owner == owner && (!kept || entry.epoch != *kept))
+      walk.taken_.push_back(vacate(walk.next_));
   }
-  if (walk.next < capacity_) return false;
+  if (walk.next_ < capacity_) return false;
   // What is left of many may be few: the walk is over, so it is no matter that the slots move.
   if (capacity_ > capacity_min && size_ < capacity_ / 4) lay_out(roomy(size_));
   return true;
+}
+
+void RecordShard::Walk::visit_taken(FunctionRef<void(const RecordView&)> visit) const {
+  for (const Entry* entry : taken_) visit(view(*entry));
+}
+
+void RecordShard::Walk::clear() {
+  for (Entry* entry : taken_) std::free(entry);
+  taken_.clear();
 }
 
 std::size_t RecordShard::footprint(const RecordView& record) {
@@ -217,11 +274,9 @@ std::size_t RecordShard::footprint(const RecordView& record) {
 void RecordShard::lay_out(std::size_t capacity) {
   const std::size_t old_capacity = std::exchange(capacity_, capacity);
   const std::unique_ptr<Slot[]> old = std::exchange(slots_, std::make_unique<Slot[]>(capacity));
-  // The hashes lie in the entries, all over the memory: fetched ahead, several come at once.
-  constexpr std::size_t ahead = 16;
   for (std::size_t at = 0; at < old_capacity; ++at) {
-    if (at + ahead < old_capacity && old[at + ahead].has_entry()) {
-      __builtin_prefetch(old[at + ahead].entry());
+    if (at + fetched_ahead < old_capacity && old[at + fetched_ahead].has_entry()) {
+      __builtin_prefetch(old[at + fetched_ahead].entry());
     }
     if (!old[at].has_entry()) continue;
     const std::uint32_t hash = old[at].entry()->hash;

@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "replication/function_ref.h"
 #include "replication/node_id.h"
@@ -22,6 +24,9 @@ struct RecordView {
 /// allocation with a header of 16 bytes, and a slot of 8 bytes, of which a half to four fifths are
 /// in use. The caller holds the shard's lock, and gives the group's hash.
 class RecordShard {
+  struct Entry;
+  class Slot;
+
  public:
   /// What was there, just before it is written over or removed.
   using Before = FunctionRef<void(std::string_view record)>;
@@ -46,17 +51,41 @@ class RecordShard {
 
   void visit(FunctionRef<void(const RecordView&)> visit) const;
 
-  /// How far a walk over all records has come, that lets go of the lock now and then.
-  struct Walk {
-    std::uint64_t layout = 0;
-    std::size_t next = 0;
-    int begun = 0;
+  /// The owner's records alone, at little more than the cost of looking at these.
+  void visit_owner(NodeRef owner, FunctionRef<void(const RecordView&)> visit) const;
+
+  /// Fetches what a put() or erase() of this hash reads first.
+  void prefetch(std::uint64_t hash) const;
+
+  /// Which of an owner's records a walk leaves alone: those of an epoch, or none.
+  using Kept = std::optional<std::uint16_t>;
+
+  /// A walk over all records that lets go of the lock now and then, and takes out those of an
+  /// owner. Freeing them is left to clear(), which needs no lock.
+  class Walk {
+   public:
+    Walk() = default;
+    ~Walk() { clear(); }
+    Walk(const Walk&) = delete;
+    Walk& operator=(const Walk&) = delete;
+
+    /// What has been taken out since the last clear().
+    void visit_taken(FunctionRef<void(const RecordView&)> visit) const;
+    void clear();
+
+   private:
+    friend class RecordShard;
+
+    std::vector<Entry*> taken_;
+    std::uint64_t layout_ = 0;
+    std::size_t next_ = 0;
+    int begun_ = 0;
   };
 
-  /// Removes the records that `remove(record, epoch)` says, looking at some 500 slots at most.
+  /// Takes out the owner's records but those that are kept, looking at some 500 slots at most.
   /// False: not done, to be called again with the same walk. It begins anew if the slots were laid
   /// out anew in between, which is rare; if that happens again and again, it ends in one go.
-  bool erase_some(Walk& walk, FunctionRef<bool(const RecordView&, std::uint16_t epoch)> remove);
+  bool take_some(Walk& walk, NodeRef owner, Kept kept);
 
   std::size_t size() const { return size_; }
 
@@ -64,16 +93,14 @@ class RecordShard {
   static std::size_t footprint(const RecordView& record);
 
  private:
-  struct Entry;
-  class Slot;
-
   static Entry* make(std::uint64_t hash, const RecordView& record);
   static RecordView view(const Entry& entry);
   static bool at_key(const Entry& entry, const RecordView& key);
   std::size_t home(std::uint32_t hash) const;
   std::size_t after(std::size_t at) const { return at + 1 == capacity_ ? 0 : at + 1; }
   std::size_t locate(std::uint64_t hash, const RecordView& key) const;
-  void vacate(std::size_t at);
+  Entry* vacate(std::size_t at);
+  void fetch(std::size_t at, NodeRef owner) const;
   void lay_out(std::size_t capacity);
 
   static constexpr std::size_t nowhere = static_cast<std::size_t>(-1);

@@ -58,13 +58,13 @@ std::string_view without_stamp(std::string_view record) {
 }
 
 TableCore::TableCore(std::string name, TableOptions options, const Owners& owners,
-                     std::size_t log_ring_bytes, std::uint64_t hash_seed,
+                     std::size_t log_ring_bytes, HashSeeds hash_seeds,
                      std::function<void()> wake)
     : name_(std::move(name)),
       options_(options),
       owners_(owners),
       wake_(std::move(wake)),
-      seed_(hash_seed),
+      seeds_(hash_seeds),
       log_(log_ring_bytes),
       own_totals_(totals(self_ref)) {}
 
@@ -91,7 +91,10 @@ std::uint64_t TableCore::digest_of(const RecordView& at) {
   return hash_bytes(hash, at.record);
 }
 
-std::uint64_t TableCore::hash(std::string_view group) const { return hash_bytes(seed_, group); }
+// The product's low bits, which choose the shard, depend on those of the cluster's hash alone.
+std::uint64_t TableCore::hash(std::string_view group) const {
+  return hash_bytes(seeds_.cluster, group) * (seeds_.node | 1);
+}
 
 std::size_t TableCore::shard_of(std::string_view group) const { return hash(group) % shard_count; }
 

@@ -8,12 +8,14 @@
 #include <map>
 #include <memory>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "replication/deadline.h"
+#include "replication/entry.h"
 #include "replication/error.h"
 #include "replication/function_ref.h"
 #include "replication/guarded.h"
@@ -59,10 +61,16 @@ class TableCore {
   using LostHandler = std::function<void(const RecordView& ours, NodeRef winner)>;
   using ReplicatedHandler = std::function<void(boost::system::error_code)>;
 
-  /// `hash_seed` is this process's secret: clients choose keys and must not choose shards. `wake`
-  /// is called after each write, from the writing thread.
+  /// Of the hash that says which shard a group is in, and where there. Clients choose keys, so they
+  /// must not know either.
+  struct HashSeeds {
+    std::uint64_t cluster = 0;  ///< The same on all nodes: what one copies of a shard lies in one.
+    std::uint64_t node = 0;     ///< Each its own: what comes in slot order goes to random slots.
+  };
+
+  /// `wake` is called after each write, from the writing thread.
   TableCore(std::string name, TableOptions options, const Owners& owners,
-            std::size_t log_ring_bytes, std::uint64_t hash_seed, std::function<void()> wake);
+            std::size_t log_ring_bytes, HashSeeds hash_seeds, std::function<void()> wake);
   ~TableCore();
   TableCore(const TableCore&) = delete;
   TableCore& operator=(const TableCore&) = delete;
@@ -88,7 +96,7 @@ class TableCore {
 
   LogRing& log() { return log_; }
 
-  /// The shard that `group` lies in; differs from process to process.
+  /// The shard that `group` lies in.
   std::size_t shard_of(std::string_view group) const;
 
   /// Copies this node's records of one shard as put entries into `chunks` of about `chunk_bytes`.
@@ -115,8 +123,9 @@ class TableCore {
   void begin_snapshot(NodeRef owner, Position position);
   void end_snapshot(NodeRef owner);
 
-  /// Drops the owner's records in one shard, telling watchers; 256 calls drop them all.
-  void drop_shard(NodeRef owner, std::size_t shard);
+  /// Drops the owner's records in one shard, telling watchers, and returns how many there were;
+  /// 256 calls drop them all.
+  std::uint64_t drop_shard(NodeRef owner, std::size_t shard);
 
   /// The owner is gone: whatever it sends next begins with a snapshot.
   void forget_replica(NodeRef owner);
@@ -164,6 +173,11 @@ class TableCore {
     boost::system::error_code closed;          // Set: no wait begins any more.
   };
 
+  struct Incoming {
+    Entry entry;
+    std::uint64_t hash = 0;
+  };
+
   struct Lost {
     std::string group, member, record;
     NodeRef winner;
@@ -185,7 +199,8 @@ class TableCore {
   bool take_lost(Shard& shard, std::uint64_t hash, std::string_view group, std::string_view member,
                  Lost& lost);
   void report(const Lost& lost);
-  void sweep(NodeRef owner, std::size_t shard, FunctionRef<bool(std::uint16_t epoch)> stale);
+  void apply(NodeRef owner, std::span<const Incoming> entries);
+  std::uint64_t sweep(NodeRef owner, std::size_t shard, RecordShard::Kept kept);
   void tell(bool put, const RecordView& record) const;
   void note_stall(std::chrono::steady_clock::time_point since);
 
@@ -193,7 +208,7 @@ class TableCore {
   const TableOptions options_;
   const Owners& owners_;
   const std::function<void()> wake_;
-  const std::uint64_t seed_;  // Of hash().
+  const HashSeeds seeds_;
   std::array<Shard, shard_count> shards_;
   LogRing log_;
   mutable Guarded<std::unordered_map<NodeRef, std::unique_ptr<OwnerTotals>>> totals_;

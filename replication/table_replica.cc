@@ -1,6 +1,8 @@
 // The part of TableCore that links use: copying this node's records out, and applying the others'.
 
+#include <array>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "replication/entry.h"
@@ -15,8 +17,8 @@ TableCore::ShardCopy TableCore::copy_shard(std::size_t index, std::size_t chunk_
   const Shard& shard = shards_[index];
   std::string chunk;
   std::shared_lock lock(shard.mutex);
-  shard.records.visit([&](const RecordView& at) {
-    if (at.owner != self_ref) return;
+  shard.records.visit_owner(self_ref, [&](const RecordView& at) {
+    if (chunk.empty()) chunk.reserve(chunk_bytes);
     append_entry({Entry::Operation::put, at.group, at.member, at.record}, chunk);
     ++copy.records;
     if (chunk.size() < chunk_bytes) return;
@@ -41,46 +43,66 @@ void TableCore::tell(bool put, const RecordView& record) const {
 }
 
 bool TableCore::apply(NodeRef owner, std::string_view entries, std::uint64_t& count) {
+  std::array<Incoming, 64> some;
+  for (bool well_formed = true; well_formed && !entries.empty();) {
+    std::size_t size = 0;
+    while (size < some.size() && !entries.empty()) {
+      auto entry = take_entry(entries);
+      // A record of a unique table that is too short for its stamp is from no release of ours.
+      well_formed = entry && (entry->operation == Entry::Operation::erase || !options_.unique ||
+                              entry->record.size() >= 8);
+      if (!well_formed) break;
+      some[size++] = {.entry = *entry, .hash = hash(entry->group)};
+    }
+    count += size;
+    apply(owner, std::span(some).first(size));
+    if (!well_formed) return false;
+  }
+  return true;
+}
+
+void TableCore::apply(NodeRef owner, std::span<const Incoming> entries) {
   OwnerTotals& totals = this->totals(owner);
   const bool watched = !watchers_.empty();
   Change change;
   std::string old;
   Lost lost;
-  bool well_formed = true;
   while (!entries.empty()) {
-    auto entry = take_entry(entries);
-    // A record of a unique table that is too short for its stamp is from no release of ours.
-    const bool put = entry && entry->operation == Entry::Operation::put;
-    if (!entry || (put && options_.unique && entry->record.size() < 8)) {
-      well_formed = false;
-      break;
+    // What lies in one shard is written under one lock: in a snapshot, all of it.
+    Shard& shard = shard_for(entries.front().hash);
+    std::unique_lock lock(shard.mutex);
+    std::size_t together = 1;
+    for (; together < entries.size() && &shard_for(entries[together].hash) == &shard; ++together) {
+      shard.records.prefetch(entries[together].hash);
     }
-    ++count;
-    RecordView view{
-        .owner = owner, .group = entry->group, .member = entry->member, .record = entry->record};
-    const std::uint64_t at = hash(view.group);
-    Shard& shard = shard_for(at);
-    bool changed = true;
-    bool conflict = false;
-    {
-      std::unique_lock lock(shard.mutex);
+    for (const Incoming& incoming : entries.first(together)) {
+      const Entry& entry = incoming.entry;
+      RecordView view{
+          .owner = owner, .group = entry.group, .member = entry.member, .record = entry.record};
+      const bool put = entry.operation == Entry::Operation::put;
+      bool changed = false;
+      bool conflict = false;
       if (put) {
         // A snapshot repeats what is here already; only differences are told.
-        changed = store(shard, at, view, totals.epoch, change);
-        conflict = options_.unique && take_lost(shard, at, view.group, view.member, lost);
+        changed = store(shard, incoming.hash, view, totals.epoch, change);
+        conflict =
+            options_.unique && take_lost(shard, incoming.hash, entry.group, entry.member, lost);
       } else {
-        changed = remove(shard, at, view, change, watched ? &old : nullptr);
+        changed = remove(shard, incoming.hash, view, change, watched ? &old : nullptr);
         view.record = old;
       }
+      if ((!changed || !watched) && !conflict) continue;
+      lock.unlock();  // Whoever is told may look at the table.
+      if (changed && watched) {
+        add(std::exchange(change, {}), totals);
+        tell(put, view);
+      }
+      if (conflict) report(lost);
+      lock.lock();
     }
-    if (changed && watched) {
-      add(std::exchange(change, {}), totals);  // A watcher may look at the table's size.
-      tell(put, view);
-    }
-    if (conflict) report(lost);
+    entries = entries.subspan(together);
   }
   add(change, totals);
-  return well_formed;
 }
 
 bool TableCore::take_lost(Shard& shard, std::uint64_t at, std::string_view group,
@@ -146,48 +168,40 @@ void TableCore::begin_snapshot(NodeRef owner, Position position) {
 void TableCore::end_snapshot(NodeRef owner) {
   OwnerTotals& totals = this->totals(owner);
   if (totals.stale_possible) {
-    for (std::size_t shard = 0; shard < shard_count; ++shard) {
-      sweep(owner, shard, [&](std::uint16_t epoch) { return epoch != totals.epoch; });
-    }
+    for (std::size_t shard = 0; shard < shard_count; ++shard) sweep(owner, shard, totals.epoch);
   }
   totals.stale_possible = false;
   totals.complete = true;
 }
 
-void TableCore::drop_shard(NodeRef owner, std::size_t shard) {
-  sweep(owner, shard, [](std::uint16_t) { return true; });
+std::uint64_t TableCore::drop_shard(NodeRef owner, std::size_t shard) {
+  return sweep(owner, shard, std::nullopt);
 }
 
-void TableCore::sweep(NodeRef owner, std::size_t index, FunctionRef<bool(std::uint16_t)> stale) {
+std::uint64_t TableCore::sweep(NodeRef owner, std::size_t index, RecordShard::Kept kept) {
   OwnerTotals& totals = this->totals(owner);
-  if (totals.records == 0) return;
-  struct Swept {
-    std::string group, member, record;
-  };
+  if (totals.records == 0) return 0;
+  std::uint64_t dropped = 0;
   Shard& shard = shards_[index];
   RecordShard::Walk walk;
   // In steps, between which readers and writers of the shard have their turn.
   for (bool done = false; !done;) {
-    std::vector<Swept> swept;
-    Change change;
     {
       std::unique_lock lock(shard.mutex);
-      done = shard.records.erase_some(walk, [&](const RecordView& at, std::uint16_t epoch) {
-        if (at.owner != owner || !stale(epoch)) return false;
-        --change.records;
-        change.sum -= digest_of(at);
-        change.bytes -= RecordShard::footprint(at);
-        if (!watchers_.empty()) {
-          swept.push_back({std::string(at.group), std::string(at.member), std::string(at.record)});
-        }
-        return true;
-      });
+      done = shard.records.take_some(walk, owner, kept);
     }
+    Change change;
+    walk.visit_taken([&](const RecordView& at) {
+      --change.records;
+      change.sum -= digest_of(at);
+      change.bytes -= RecordShard::footprint(at);
+    });
     add(change, totals);
-    for (const Swept& at : swept) {
-      tell(false, {.owner = owner, .group = at.group, .member = at.member, .record = at.record});
-    }
+    dropped -= change.records;
+    if (!watchers_.empty()) walk.visit_taken([&](const RecordView& at) { tell(false, at); });
+    walk.clear();
   }
+  return dropped;
 }
 
 void TableCore::forget_replica(NodeRef owner) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <tuple>
@@ -114,16 +115,23 @@ TEST(RecordShard, RemovesInStepsWithWritesInBetween) {
   RecordShard::Walk walk;
   std::size_t steps = 0, removed = 0;
   int written = 5000;
-  while (!shard.erase_some(walk, [&](const RecordView& record, std::uint16_t) {
-    removed += record.owner.index == 1;
-    return record.owner.index == 1;
-  })) {
+  auto count_taken = [&] {
+    walk.visit_taken([&](const RecordView& record) {
+      EXPECT_EQ(record.owner.index, 1);
+      EXPECT_EQ(record.record, "dead");
+      ++removed;
+    });
+    walk.clear();
+  };
+  while (!shard.take_some(walk, NodeRef{1}, std::nullopt)) {
     ++steps;
+    count_taken();
     // Enough of them to have the slots laid out anew.
     for (int more = 0; more < 300; ++more, ++written) {
       shard.put(hash(written), at(key(2, written), "new"), 1, ignore);
     }
   }
+  count_taken();
   EXPECT_GT(steps, 10u);
   EXPECT_EQ(removed, 5000u);
   EXPECT_EQ(shard.size(), static_cast<std::size_t>(written));
@@ -131,6 +139,25 @@ TEST(RecordShard, RemovesInStepsWithWritesInBetween) {
     ASSERT_EQ(shard.find(hash(number), at(key(1, number))).data(), nullptr);
     ASSERT_EQ(shard.find(hash(number), at(key(2, number))), number < 5000 ? "alive" : "new");
   }
+}
+
+// A slot has room for eight bits of the owner's number: 300 and 44 look alike in it.
+TEST(RecordShard, TellsOwnersApartWhoseNumbersLookAlike) {
+  RecordShard shard;
+  auto ignore = [](std::string_view) {};
+  const Key one{300, "group", "member"}, other{300 % 256, "group", "member"};
+  shard.put(1, at(one, "one"), 1, ignore);
+  shard.put(1, at(other, "other"), 1, ignore);
+  EXPECT_EQ(shard.find(1, at(one)), "one");
+  EXPECT_EQ(shard.find(1, at(other)), "other");
+  Records of_one;
+  shard.visit_owner(NodeRef{300}, [&](const RecordView& record) {
+    of_one.emplace(key_of(record), record.record);
+  });
+  EXPECT_EQ(of_one, (Records{{one, "one"}}));
+  RecordShard::Walk walk;
+  EXPECT_TRUE(shard.take_some(walk, NodeRef{300}, std::nullopt));
+  EXPECT_EQ(all(shard), (Records{{other, "other"}}));
 }
 
 TEST(RecordShard, KnowsTheEpochOfTheLastWrite) {
@@ -141,8 +168,7 @@ TEST(RecordShard, KnowsTheEpochOfTheLastWrite) {
   shard.put(2, at(stale, "same"), 1, ignore);
   shard.put(1, at(renewed, "same"), 2, ignore);
   RecordShard::Walk walk;
-  EXPECT_TRUE(
-      shard.erase_some(walk, [](const RecordView&, std::uint16_t epoch) { return epoch != 2; }));
+  EXPECT_TRUE(shard.take_some(walk, NodeRef{1}, std::uint16_t{2}));
   EXPECT_EQ(all(shard), (Records{{renewed, "same"}}));
 }
 

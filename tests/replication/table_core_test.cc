@@ -14,7 +14,8 @@ using Texts = std::set<std::string>;
 
 // One node's replica, fed by hand as if links brought it the entries of two peers.
 struct Replica {
-  explicit Replica(TableOptions options = {}) : table("t", options, owners, 1 << 20, 7, [] {}) {
+  explicit Replica(TableOptions options = {})
+      : table("t", options, owners, 1 << 20, {.cluster = 7, .node = 11}, [] {}) {
     b = meet("b");
     c = meet("c");
   }
