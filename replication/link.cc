@@ -131,8 +131,9 @@ void Link::on_read(error_code error, std::size_t size) {
     }
     host_.received(*this);
     if (closed_) return;
+  } else {
+    pump();
   }
-  pump();
   read();
 }
 

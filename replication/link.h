@@ -32,7 +32,7 @@ class LinkHost {
   /// The link stands. The host calls establish() or close().
   virtual void proven(const std::shared_ptr<Link>& link) = 0;
 
-  /// The frames of one read have been taken.
+  /// The frames of one read have been taken. The host calls pump().
   virtual void received(Link& link) = 0;
 
   /// What the peer of an established direct link says of tunnels; see CarrierHost.

@@ -65,6 +65,12 @@ bool LogRing::read(Cursor& cursor, std::size_t bytes_max, const Wanted* wanted, 
   }
   // One segment a call at most: the lock is held for the copy of at most 64 KiB or one entry.
   const std::string_view bytes = segment->bytes;
+  if (wanted == nullptr && bytes.size() - cursor.offset <= bytes_max) {
+    out += bytes.substr(cursor.offset);
+    cursor.offset = bytes.size();
+    cursor.position = segment->first + segment->count - 1;
+    return true;
+  }
   const std::size_t end = std::min(bytes.size(), cursor.offset + bytes_max);
   std::size_t begin = cursor.offset;  // Of what is wanted and not copied yet.
   while (cursor.offset < end) {

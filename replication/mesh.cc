@@ -62,21 +62,47 @@ bool Mesh::wait_joined(Deadline deadline) const {
   return joined_;
 }
 
-void Mesh::wake() {
+void Mesh::wake(Wake wake) {
   if (!running_.load(std::memory_order_acquire)) return;
-  if (wake_pending_.exchange(true)) return;
+  // Whoever reads the log after this write also sets `waking_` after it: nothing is overlooked.
+  if (wake == Wake::for_write && waking_.load(std::memory_order_acquire) != Waking::at_each) return;
+  if (waking_.exchange(Waking::soon) == Waking::soon) return;
   environment_.post([this] {
-    wake_pending_ = false;
+    waking_ = Waking::at_each;
     pump();
   });
 }
 
+// Before the log is read: what is written from here on is read too, or wakes again.
+void Mesh::wake_at_each() {
+  auto expected = Waking::with_acks;
+  waking_.compare_exchange_strong(expected, Waking::at_each);
+}
+
+// When all links wait for acks of this node's log that come soon, there is no need for writers to
+// wake this thread: the acks do, and take along what has been written meanwhile. So the more is
+// written, the more writes share a frame, a system call and an ack; and one write alone waits for
+// nothing. If none of the links is waited for, writes end their waits at once.
+void Mesh::gather_writes() {
+  bool waited_for = false;
+  for (const auto& [name, peer] : peers_) {
+    if (!peer.link) continue;
+    if (!peer.link->established() || !peer.link->outflow().expects_ack()) return;
+    waited_for = waited_for || peer.counted;
+  }
+  if (!waited_for) return;
+  auto expected = Waking::at_each;
+  waking_.compare_exchange_strong(expected, Waking::with_acks);
+}
+
 void Mesh::pump() {
+  wake_at_each();
   for (auto& table : node_.tables) table->resolve_pending_conflicts();
   for (auto& [name, peer] : peers_) {
     if (peer.link) peer.link->pump();
   }
   settle_waits(environment_.now());
+  gather_writes();
 }
 
 void Mesh::settle_waits(Time now) {

@@ -43,7 +43,7 @@ class Mesh : private LinkHost {
 
   void set_peers(std::vector<PeerAddress> peers);    // [any thread]
   void use_tls(std::shared_ptr<const LinkTls> tls);  // [any thread]
-  void wake();                                       // [any thread]
+  void wake(Wake wake);                              // [any thread]
   std::uint16_t listen_port() const { return listen_port_; }
   bool joined() const { return joined_; }                             // [any thread]
   bool wait_joined(Deadline deadline) const;                          // [any thread]
@@ -105,6 +105,13 @@ class Mesh : private LinkHost {
     }
   };
 
+  // When the link thread looks for what there is to send.
+  enum class Waking : std::uint8_t {
+    at_each,    // At the next write or message.
+    with_acks,  // At the next message, else when acks come, which is soon. Writes gather.
+    soon,       // It is on its way.
+  };
+
   // A gone owner's records that are still in memory, invisible.
   struct Sweep {
     NodeRef ref;
@@ -120,6 +127,8 @@ class Mesh : private LinkHost {
   void leave_out(Peer& peer);
   Position acked_by(const Peer& peer, std::size_t table) const;
   void pump();
+  void wake_at_each();
+  void gather_writes();
   void settle_waits(Time now);
   void apply_peers(const std::vector<PeerAddress>& listed);
   void begin_stop(Time drain_until);
@@ -198,7 +207,7 @@ class Mesh : private LinkHost {
   std::map<std::string, ErrorCode> reported_;
   std::mt19937 random_;
   std::uint16_t listen_port_ = 0;
-  std::atomic<bool> wake_pending_{false};
+  std::atomic<Waking> waking_{Waking::at_each};
   std::atomic<bool> running_{false};
   std::atomic<bool> joined_{false};
   Guarded<std::vector<PeerStatus>> statuses_;

@@ -182,6 +182,7 @@ void Mesh::received(Link& link) {
   if (found == peers_.end() || found->second.link.get() != &link) return;
   Peer& peer = found->second;
   const NodeId& id = node_.owners.id(link.peer());
+  wake_at_each();
   if (link.inflow().left()) {
     peer.left = true;
     gone(peer, Errc::left);
@@ -204,9 +205,12 @@ void Mesh::received(Link& link) {
     publish();
   }
   settle_waits(environment_.now());
+  link.pump();
+  gather_writes();
 }
 
 void Mesh::closed(const LinkPtr& link, ErrorCode why) {
+  wake_at_each();
   if (std::erase(incoming_, link) != 0) {
     incoming_failed(link, why);
     return;

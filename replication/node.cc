@@ -69,11 +69,11 @@ TableCore& NodeState::add_table(std::string name, TableOptions table_options) {
       std::make_unique<TableCore>(std::move(name), table_options, owners, options.log_ring_bytes,
                                   TableCore::HashSeeds{.cluster = seed_of_cluster(options.secret),
                                                        .node = environment->random_number()},
-                                  [this] { wake(); }));
+                                  [this](Wake wake) { this->wake(wake); }));
   return *tables.back();
 }
 
-void NodeState::wake() { mesh->wake(); }
+void NodeState::wake(Wake wake) { mesh->wake(wake); }
 
 TableCore& open_table(NodeState& node, std::string name, TableOptions options) {
   return node.add_table(std::move(name), options);
@@ -129,7 +129,7 @@ bool Node::reachable(NodeRef ref) const {
 Result<void> Node::send(NodeRef to, std::string_view payload) {
   if (to == self_ref || !state_->owners.known(to)) return make_error_code(Errc::unknown_node);
   auto taken = state_->owners.owner(to).outbox.push(payload);
-  if (taken) state_->wake();
+  if (taken) state_->wake(Wake::at_once);
   return taken;
 }
 

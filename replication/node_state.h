@@ -27,8 +27,8 @@ class NodeState {
 
   TableCore& add_table(std::string name, TableOptions table_options);
 
-  /// Tells the link thread that there is something to send; cheap when it knows already.
-  void wake();
+  /// [any thread] Tells the link thread that there is something to send; cheap when it knows.
+  void wake(Wake wake);
 
   const std::unique_ptr<Environment> environment;  // First: all below may use it to their end.
   const NodeOptions options;

@@ -16,6 +16,12 @@ namespace {
 // A turn of one stream before the next has its turn: a few milliseconds of a slow network.
 constexpr std::size_t turn_bytes = 64 * 1024;
 
+// So many writes leave without waiting for the ack of earlier ones: they fill frames well enough.
+constexpr Position gathered_max = 256;
+
+// To a peer further away than that, none wait: they would arrive so much later.
+constexpr auto near = std::chrono::milliseconds(2);
+
 }  // namespace
 
 Outflow::Outflow(NodeState& node, NodeRef peer)
@@ -87,12 +93,14 @@ void Outflow::fill(std::size_t bytes_max, std::string& out) {
   out += control_;
   control_.clear();
   if (!started_) return;
+  const bool gather = expects_ack();
   for (bool progress = true; progress && out.size() < bytes_max;) {
     std::size_t before = out.size();
     std::uint64_t sent = outbox_.read(turn_bytes, out);
     progress = out.size() != before;
     if (progress) note_sent(message_sample_, sent);
     for (std::size_t table = 0; table < flows_.size(); ++table) {
+      if (gather && out.empty() && gathers(table)) continue;
       if (send_some(table, out)) progress = true;
     }
     if (carrier_ != nullptr && carrier_->fill(turn_bytes, out)) progress = true;
@@ -193,6 +201,19 @@ Outflow::Acked Outflow::acked(std::size_t table) const {
   return {.known = flow.phase != Phase::unknown, .position = flow.acked};
 }
 
+bool Outflow::gathers(std::size_t table) const {
+  const Flow& flow = flows_[table];
+  return flow.phase == Phase::live &&
+         node_.tables[table]->position() - flow.cursor.position < gathered_max;
+}
+
+bool Outflow::expects_ack() const {
+  return ack_latency_min_ <= near &&
+         std::any_of(flows_.begin(), flows_.end(), [](const Flow& flow) {
+           return flow.phase == Phase::live && flow.acked < flow.cursor.position;
+         });
+}
+
 void Outflow::note_sent(Sample& sample, std::uint64_t number) {
   if (sample.number != 0) return;
   sample = {.number = number, .at = node_.environment->now()};
@@ -205,6 +226,7 @@ void Outflow::note_acked(Sample& sample, std::uint64_t number) {
   sample.number = 0;
   ack_latency_ = ack_latency_.count() == 0 ? took : (7 * ack_latency_ + took) / 8;
   ack_latency_max_ = std::max(ack_latency_max_, took);
+  ack_latency_min_ = std::min(ack_latency_min_, took);
 }
 
 }  // namespace replication

@@ -67,6 +67,10 @@ class Outflow {
   };
   Acked acked(std::size_t table) const;
 
+  /// Acks of the tables' logs are under way, and will soon be here. Until then a few writes wait
+  /// for more, unless something else is to be sent.
+  bool expects_ack() const;
+
   std::uint64_t resyncs() const { return resyncs_; }
   std::chrono::microseconds ack_latency() const { return ack_latency_; }
   std::chrono::microseconds ack_latency_max() const { return ack_latency_max_; }
@@ -91,6 +95,7 @@ class Outflow {
   };
 
   void begin_snapshot(std::size_t table, std::string& out);
+  bool gathers(std::size_t table) const;
   bool send_some(std::size_t table, std::string& out);
   bool send_log(std::size_t table, std::string& out);
   void send_chunk(std::size_t table, std::string& out);
@@ -111,6 +116,7 @@ class Outflow {
   Sample message_sample_;
   std::chrono::microseconds ack_latency_{0};
   std::chrono::microseconds ack_latency_max_{0};
+  std::chrono::microseconds ack_latency_min_ = std::chrono::microseconds::max();
 };
 
 }  // namespace replication

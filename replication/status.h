@@ -76,7 +76,7 @@ struct TableStatus {
   std::uint64_t records_own = 0;
   std::uint64_t conflicts_lost = 0;             ///< Own records that another owner's has beaten.
   std::uint64_t bytes = 0;                      ///< Keys, records and their headers.
-  std::chrono::microseconds write_stall_max{};  ///< The longest that one put or erase took.
+  std::chrono::microseconds write_stall_max{};  ///< That one put or erase has waited for a lock.
 };
 
 /// Connections that were turned away, by reason, since the start.

@@ -67,7 +67,8 @@ class Table {
   }
 
   /// [any thread] Calls `visit(NodeRef owner, const Record&)` for each record at `key` whose owner
-  /// is alive; at most once in a unique table. Never waits; may trail a peer by one trip.
+  /// is alive; at most once in a unique table. Never waits; may trail a peer by one trip, or by
+  /// three when the peer writes much.
   template <class Visit>
   void find(const Key& key, Visit visit) const {
     std::string group, member;

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstring>
 #include <future>
+#include <iterator>
 #include <mutex>
 
 #include "replication/entry.h"
@@ -59,7 +60,7 @@ std::string_view without_stamp(std::string_view record) {
 
 TableCore::TableCore(std::string name, TableOptions options, const Owners& owners,
                      std::size_t log_ring_bytes, HashSeeds hash_seeds,
-                     std::function<void()> wake)
+                     std::function<void(Wake)> wake)
     : name_(std::move(name)),
       options_(options),
       owners_(owners),
@@ -109,18 +110,16 @@ Result<Position> TableCore::put(std::string_view group, std::string_view member,
   Shard& shard = shard_for(at);
   Position position = 0;
   bool lost = false;
-  const auto begun = std::chrono::steady_clock::now();
   {
-    std::unique_lock lock(shard.mutex);
+    const auto lock = lock_to_write(shard);
     Change change;
     store(shard, at, view, own_totals_.epoch, change);
     position = log_.append({Entry::Operation::put, group, member, record});
     add(change, own_totals_);
     lost = options_.unique && !is_winner(shard.records, at, view);
   }
-  note_stall(begun);
   if (lost) conflicts_.with([&](auto& all) { all.emplace_back(group, member); });
-  wake_();
+  wake_(lost ? Wake::at_once : Wake::for_write);
   return position;
 }
 
@@ -129,26 +128,30 @@ Position TableCore::erase(std::string_view group, std::string_view member) {
   const std::uint64_t at = hash(group);
   Shard& shard = shard_for(at);
   Position position = 0;
-  const auto begun = std::chrono::steady_clock::now();
   {
-    std::unique_lock lock(shard.mutex);
+    const auto lock = lock_to_write(shard);
     Change change;
     if (!remove(shard, at, view, change, nullptr)) return log_.head();
     position = log_.append({Entry::Operation::erase, group, member, {}});
     add(change, own_totals_);
   }
-  note_stall(begun);
-  wake_();
+  wake_(Wake::for_write);
   return position;
 }
 
-void TableCore::note_stall(std::chrono::steady_clock::time_point since) {
-  auto took = std::chrono::duration_cast<std::chrono::microseconds>(
-                  std::chrono::steady_clock::now() - since)
-                  .count();
+// Only who has to wait looks at the clock: two looks are a tenth of what a write costs.
+std::unique_lock<std::shared_mutex> TableCore::lock_to_write(Shard& shard) {
+  std::unique_lock lock(shard.mutex, std::try_to_lock);
+  if (lock) return lock;
+  const auto begun = std::chrono::steady_clock::now();
+  lock.lock();
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
+                        std::chrono::steady_clock::now() - begun)
+                        .count();
   auto most = write_stall_max_us_.load(std::memory_order_relaxed);
   while (took > most && !write_stall_max_us_.compare_exchange_weak(most, took)) {
   }
+  return lock;
 }
 
 void TableCore::add(const Change& change, OwnerTotals& totals) {
@@ -265,17 +268,23 @@ TableStatus TableCore::status() const {
 }
 
 void TableCore::when_replicated(Position position, Deadline deadline, ReplicatedHandler done) {
+  bool is_settled = false;
   auto closed = waits_.with([&](Waits& waits) {
-    if (!waits.closed) {
-      waits.by_position.emplace(position, Wait{.deadline = deadline, .done = std::move(done)});
-      waits.next_deadline = std::min(waits.next_deadline, deadline);
+    if (waits.closed) return waits.closed;
+    auto& all = waits.by_position;
+    auto at = all.end();
+    if (!all.empty() && position < all.back().position) {
+      at = std::ranges::upper_bound(all, position, {}, &Wait::position);
     }
+    all.insert(at, {.position = position, .deadline = deadline, .done = std::move(done)});
+    waits.next_deadline = std::min(waits.next_deadline, deadline);
+    is_settled = position <= waits.settled;
     return waits.closed;
   });
   if (closed) {
     done(closed);
-  } else {
-    wake_();
+  } else if (is_settled) {
+    wake_(Wake::at_once);  // No ack will come for it.
   }
 }
 
@@ -290,26 +299,29 @@ Result<void> TableCore::wait_replicated(Position position, Deadline deadline) {
 }
 
 void TableCore::settle_waits(Position acked, Deadline now) {
-  std::vector<std::pair<ReplicatedHandler, boost::system::error_code>> due;
+  std::vector<Wait> reached;
+  std::vector<Wait> late;
   waits_.with([&](Waits& waits) {
+    waits.settled = acked;
     auto& all = waits.by_position;
-    const auto reached = all.upper_bound(acked);
-    for (auto wait = all.begin(); wait != reached; wait = all.erase(wait)) {
-      due.emplace_back(std::move(wait->second.done), boost::system::error_code());
-    }
+    const auto end = std::ranges::upper_bound(all, acked, {}, &Wait::position);
+    reached.assign(std::move_iterator(all.begin()), std::move_iterator(end));
+    all.erase(all.begin(), end);
     if (now < waits.next_deadline) return;
     waits.next_deadline = Deadline::max();
-    for (auto wait = all.begin(); wait != all.end();) {
-      if (wait->second.deadline > now) {
-        waits.next_deadline = std::min(waits.next_deadline, wait->second.deadline);
-        ++wait;
-        continue;
+    std::deque<Wait> in_time;
+    for (Wait& wait : all) {
+      if (wait.deadline <= now) {
+        late.push_back(std::move(wait));
+      } else {
+        waits.next_deadline = std::min(waits.next_deadline, wait.deadline);
+        in_time.push_back(std::move(wait));
       }
-      due.emplace_back(std::move(wait->second.done), make_error_code(Errc::deadline_passed));
-      wait = all.erase(wait);
     }
+    all.swap(in_time);
   });
-  for (auto& [done, error] : due) done(error);
+  for (Wait& wait : reached) wait.done({});
+  for (Wait& wait : late) wait.done(Errc::deadline_passed);
 }
 
 void TableCore::fail_waits(boost::system::error_code error) {
@@ -317,7 +329,7 @@ void TableCore::fail_waits(boost::system::error_code error) {
     waits.closed = error;
     return std::exchange(waits.by_position, {});
   });
-  for (auto& [position, wait] : failed) wait.done(error);
+  for (Wait& wait : failed) wait.done(error);
 }
 
 }  // namespace replication

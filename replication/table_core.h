@@ -4,9 +4,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -47,6 +48,12 @@ void append_stamp(std::uint64_t stamp, std::string& bytes);
 std::uint64_t stamp_of(std::string_view record);
 std::string_view without_stamp(std::string_view record);
 
+/// Why the link thread shall look at a table.
+enum class Wake {
+  at_once,    ///< Somebody waits for it.
+  for_write,  ///< There is more in the log; it may leave with what comes up next.
+};
+
 /// A table as bytes: what Table does, and what the links need of it.
 ///
 /// Threads: the upper part from any thread; the part for links from the link thread alone. The
@@ -68,9 +75,9 @@ class TableCore {
     std::uint64_t node = 0;     ///< Each its own: what comes in slot order goes to random slots.
   };
 
-  /// `wake` is called after each write, from the writing thread.
+  /// `wake` is called after each write, from the writing thread, and may be for a wait.
   TableCore(std::string name, TableOptions options, const Owners& owners,
-            std::size_t log_ring_bytes, HashSeeds hash_seeds, std::function<void()> wake);
+            std::size_t log_ring_bytes, HashSeeds hash_seeds, std::function<void(Wake)> wake);
   ~TableCore();
   TableCore(const TableCore&) = delete;
   TableCore& operator=(const TableCore&) = delete;
@@ -163,12 +170,14 @@ class TableCore {
   };
 
   struct Wait {
+    Position position = 0;
     Deadline deadline;
     ReplicatedHandler done;
   };
 
   struct Waits {
-    std::multimap<Position, Wait> by_position;
+    std::deque<Wait> by_position;              // Nearly always they come in this order.
+    Position settled = 0;                      // Of the last settle_waits().
     Deadline next_deadline = Deadline::max();  // None ends before it.
     boost::system::error_code closed;          // Set: no wait begins any more.
   };
@@ -202,12 +211,12 @@ class TableCore {
   void apply(NodeRef owner, std::span<const Incoming> entries);
   std::uint64_t sweep(NodeRef owner, std::size_t shard, RecordShard::Kept kept);
   void tell(bool put, const RecordView& record) const;
-  void note_stall(std::chrono::steady_clock::time_point since);
+  std::unique_lock<std::shared_mutex> lock_to_write(Shard& shard);
 
   const std::string name_;
   const TableOptions options_;
   const Owners& owners_;
-  const std::function<void()> wake_;
+  const std::function<void(Wake)> wake_;
   const HashSeeds seeds_;
   std::array<Shard, shard_count> shards_;
   LogRing log_;

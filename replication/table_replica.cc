@@ -126,7 +126,7 @@ bool TableCore::take_lost(Shard& shard, std::uint64_t at, std::string_view group
 }
 
 void TableCore::report(const Lost& lost) {
-  wake_();  // The erase is in the log.
+  wake_(Wake::for_write);  // The erase is in the log.
   ++conflicts_lost_;
   if (lost_handler_ == nullptr) return;
   lost_handler_(

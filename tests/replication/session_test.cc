@@ -3,13 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "replication/entry.h"
+#include "replication/environment.h"
 #include "replication/events.h"
 #include "replication/inflow.h"
 #include "replication/node.h"
@@ -23,6 +27,26 @@ namespace {
 
 using Texts = Table<std::string, std::string>;
 
+// What bytes are passed by hand need of a world: a clock.
+class HandWound : public Environment {
+ public:
+  static inline Time time;
+
+  Time now() const override { return time; }
+  void post(Task) override {}
+  void after(std::chrono::steady_clock::duration, Task) override {}
+  std::string random_bytes(std::size_t count) override { return std::string(count, 'r'); }
+  Result<std::unique_ptr<Listener>> listen(const std::string&, std::uint16_t) override {
+    return make_error_code(Errc::stopped);
+  }
+  std::unique_ptr<Connection> dial(const std::string&, std::uint16_t, DialHandler) override {
+    return nullptr;
+  }
+  void start() override {}
+  void finish() override {}
+  void join() override {}
+};
+
 struct End {
   explicit End(const std::string& name, const std::string& peer_name)
       : node({.cluster = "test",
@@ -30,7 +54,7 @@ struct End {
               .incarnation = 1,
               .secret = "s",
               .log_ring_bytes = 64 << 20},
-             events),
+             events, std::make_unique<HandWound>()),
         texts(node, "texts"),
         peer(node.state().owners.intern({peer_name, 1}).value()) {
     node.state().owners.set_life(peer, Owners::Life::reachable);
@@ -98,6 +122,14 @@ struct Pair {
     }
   }
 
+  // The first ack tells how near the peer is.
+  void link_that_has_acked(const std::function<void()>& between = [] {}) {
+    link();
+    talk();
+    a.texts.put("first", "").value();
+    talk(between);
+  }
+
   bool equal() {
     return a.texts.digest(self_ref) == b.texts.digest(b.peer) &&
            b.texts.digest(self_ref) == a.texts.digest(a.peer);
@@ -142,6 +174,51 @@ TEST(Session, MergesSnapshotAndLogInOrderOfEachKey) {
   EXPECT_EQ(pair.b.heard(FrameKind::snapshot_end), 1u);
   EXPECT_TRUE(pair.a.outflow->settled());
   EXPECT_EQ(pair.a.outflow->acked(0).position, pair.a.texts.position());
+}
+
+// docs/design/0010: a write alone leaves at once, others share a frame with it or with each other.
+TEST(Session, GathersWritesUntilTheAckOfEarlierOnes) {
+  Pair pair;
+  pair.link_that_has_acked();
+  pair.b.kinds.clear();
+  pair.a.texts.put("1", "").value();
+  const std::string first = pair.a.say();
+  pair.a.texts.put("2", "").value();
+  pair.a.texts.put("3", "").value();
+  EXPECT_TRUE(pair.a.outflow->expects_ack());
+  EXPECT_EQ(pair.a.say(), "");
+  ASSERT_FALSE(pair.b.hear(first));
+  EXPECT_EQ(pair.b.texts.size(pair.b.peer), 2u);
+  ASSERT_FALSE(pair.a.hear(pair.b.say()));
+  EXPECT_FALSE(pair.a.outflow->expects_ack());
+  ASSERT_FALSE(pair.b.hear(pair.a.say()));
+  EXPECT_EQ(pair.b.heard(FrameKind::log), 2u);
+  EXPECT_TRUE(pair.equal());
+}
+
+TEST(Session, SendsGatheredWritesAlongWithAMessageAndWhenTheyAreMany) {
+  Pair pair;
+  pair.link_that_has_acked();
+  pair.a.texts.put("1", "").value();
+  ASSERT_FALSE(pair.b.hear(pair.a.say()));  // Its ack stays behind.
+  pair.a.texts.put("2", "").value();
+  EXPECT_EQ(pair.a.say(), "");
+  ASSERT_TRUE(pair.a.node.send(pair.a.peer, "message"));
+  ASSERT_FALSE(pair.b.hear(pair.a.say()));
+  EXPECT_TRUE(pair.equal());
+  for (int i = 0; i < 1000; ++i) pair.a.texts.put("many", std::to_string(i)).value();
+  ASSERT_FALSE(pair.b.hear(pair.a.say()));
+  EXPECT_TRUE(pair.equal());
+}
+
+TEST(Session, KeepsNoWriteBackFromAPeerFarAway) {
+  Pair pair;
+  pair.link_that_has_acked([] { HandWound::time += std::chrono::milliseconds(20); });
+  pair.a.texts.put("1", "").value();
+  ASSERT_FALSE(pair.b.hear(pair.a.say()));
+  pair.a.texts.put("2", "").value();
+  ASSERT_FALSE(pair.b.hear(pair.a.say()));
+  EXPECT_TRUE(pair.equal());
 }
 
 // Design R4

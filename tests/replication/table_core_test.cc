@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "replication/entry.h"
+#include "replication/error.h"
 #include "replication/owners.h"
 
 namespace replication {
@@ -15,7 +19,8 @@ using Texts = std::set<std::string>;
 // One node's replica, fed by hand as if links brought it the entries of two peers.
 struct Replica {
   explicit Replica(TableOptions options = {})
-      : table("t", options, owners, 1 << 20, {.cluster = 7, .node = 11}, [] {}) {
+      : table("t", options, owners, 1 << 20, {.cluster = 7, .node = 11},
+              [this](Wake wake) { wakes.push_back(wake); }) {
     b = meet("b");
     c = meet("c");
   }
@@ -53,6 +58,7 @@ struct Replica {
   }
 
   Owners owners{{"a", 1}, {}};
+  std::vector<Wake> wakes;
   TableCore table;
   NodeRef b, c;
 };
@@ -136,6 +142,34 @@ TEST(ShardCopies, TogetherAreTheNodesOwnRecords) {
   }
   EXPECT_EQ(records, 1000u);
   EXPECT_EQ(copy.table.digest(copy.b), replica.table.digest(self_ref));
+}
+
+// docs/design/0010: acks end the waits that are there when they come, so only a wait for what has
+// been acknowledged already must wake somebody.
+TEST(Waits, EndWithTheAckOfTheirWriteOrAtTheirDeadline) {
+  Replica replica;
+  std::vector<std::string> ended;
+  const Deadline now{}, soon = now + std::chrono::seconds(1), later = now + std::chrono::seconds(2);
+  auto wait = [&](Position position, Deadline deadline) {
+    replica.table.when_replicated(
+        position, deadline, [&ended, position](boost::system::error_code error) {
+          ended.push_back(std::to_string(position) + (error ? " " + error.message() : ""));
+        });
+  };
+  const std::string late = ' ' + make_error_code(Errc::deadline_passed).message();
+  replica.table.settle_waits(3, now);
+  for (Position position : {8, 4, 6, 5, 7}) wait(position, position == 7 ? soon : later);
+  EXPECT_TRUE(replica.wakes.empty());
+  replica.table.settle_waits(5, now);
+  EXPECT_EQ(ended, (std::vector<std::string>{"4", "5"}));
+  replica.table.settle_waits(5, soon);
+  EXPECT_EQ(ended, (std::vector<std::string>{"4", "5", "7" + late}));
+  wait(5, later);
+  EXPECT_EQ(replica.wakes, std::vector{Wake::at_once});
+  replica.table.settle_waits(6, soon);
+  EXPECT_EQ(ended, (std::vector<std::string>{"4", "5", "7" + late, "5", "6"}));
+  replica.table.settle_waits(6, later);
+  EXPECT_EQ(ended, (std::vector<std::string>{"4", "5", "7" + late, "5", "6", "8" + late}));
 }
 
 TEST(Entries, ThatAreBrokenAreNotApplied) {
