@@ -151,6 +151,7 @@ def join(programs, size, options):
                 stat["rss_peak"] / rss for stat, rss in zip(stats[:2], steady)),
             "longest_write_ms": max(w["longest_us"] for w in writers) / 1000,
             "longest_write_undisturbed_ms": max(w["undisturbed_us"] for w in writers) / 1000,
+            "longest_write_control_ms": max(w["control_us"] for w in writers) / 1000,
             "longest_read_ms": max(r["longest_us"] for r in readers) / 1000,
             "writers_rate_to_asked": min(
                 w["writes"] / w["seconds"] / rate for w in writers[:2]),
@@ -182,6 +183,8 @@ def death_of(programs, count, options):
                 max(0, r["last_found"] - at) for r, at in zip(readers, detected)) / 1000,
             "longest_read_ms": max(r["longest_us"] for r in readers) / 1000,
             "longest_read_undisturbed_ms": max(r["undisturbed_us"] for r in readers) / 1000,
+            "longest_read_control_ms": max(r["control_us"] for r in readers) / 1000,
+            "longest_write_control_ms": max(w["control_us"] for w in writers) / 1000,
             "longest_write_ms": max(w["longest_us"] for w in writers) / 1000,
             "longest_write_undisturbed_ms": max(w["undisturbed_us"] for w in writers) / 1000,
         }

@@ -42,6 +42,18 @@ class Pace {
 
 }  // namespace
 
+Control::Control() {
+  for (std::uint64_t number = 0; number < 1000; ++number) {
+    map_.emplace(session_key(number).first, number);
+  }
+}
+
+void Control::look(std::uint64_t number) {
+  const std::string key = session_key(number % 1000).first;
+  std::lock_guard lock(mutex_);
+  for (int at = 0; at < 8; ++at) ++map_[key];
+}
+
 void Stalls::add(std::chrono::nanoseconds took, std::uint64_t preemptions_before) {
   all.add(took);
   if (took >= noticed && preemptions() != preemptions_before) return;
@@ -79,6 +91,9 @@ void Writer::run() {
     (void)sessions_.put(key, record);  // Within all bounds.
     const auto after = Clock::now();
     result_.stalls.add(after - before, preempted);
+    const auto control_begun = Clock::now();
+    control_.look(result_.writes);
+    result_.stalls.control.add(Clock::now() - control_begun);
     ++result_.writes;
     ++window_writes;
     if (after - window_begun >= 100ms) {
@@ -117,8 +132,11 @@ void Reader::run() {
     const std::uint64_t preempted = preemptions();
     const auto before = Clock::now();
     sessions_.find(key, [&](replication::NodeRef, const Session&) { found = true; });
-    const auto took = Clock::now() - before;
-    result_.stalls.add(took, preempted);
+    const auto after = Clock::now();
+    result_.stalls.add(after - before, preempted);
+    const auto control_begun = Clock::now();
+    control_.look(result_.reads);
+    result_.stalls.control.add(Clock::now() - control_begun);
     ++result_.reads;
     if (found) {
       result_.last_found_us = monotonic_us();

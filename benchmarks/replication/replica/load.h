@@ -4,7 +4,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "benchmarks/replication/replica/latencies.h"
@@ -22,9 +25,22 @@ struct KeyRange {
   std::uint64_t count = 1;
 };
 
+/// A map of one thread's own, behind a lock that nobody else wants. A look at some of it takes as
+/// long as a call into the table; what it takes at its longest is the kernel's doing, not ours.
+class Control {
+ public:
+  Control();
+  void look(std::uint64_t number);
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::uint64_t> map_;
+};
+
 /// How long calls into the table took, seen from the thread that made them.
 struct Stalls {
   Latencies all;
+  Latencies control;  ///< As many looks at a Control, by the same thread in turns with them.
   /// The longest during which the kernel did not run another thread instead; microseconds.
   double longest_undisturbed_us = 0;
 
@@ -56,6 +72,7 @@ class Writer {
   const KeyRange keys_;
   const double rate_;
   const std::size_t encoded_bytes_;
+  Control control_;
   std::atomic<bool> stopping_{false};
   Result result_;
   std::thread thread_;
@@ -85,6 +102,7 @@ class Reader {
   const Sessions& sessions_;
   const KeyRange keys_;
   const double rate_;
+  Control control_;
   std::atomic<bool> stopping_{false};
   Result result_;
   std::thread thread_;

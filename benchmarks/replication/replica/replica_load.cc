@@ -148,7 +148,8 @@ std::string Replica::writer(Words& words) {
       .with_seconds(result.seconds)
       .with("lowest_rate", result.lowest_rate)
       .with_times(result.stalls.all)
-      .with("undisturbed_us", result.stalls.longest_undisturbed_us);
+      .with("undisturbed_us", result.stalls.longest_undisturbed_us)
+      .with("control_us", result.stalls.control.longest_us());
 }
 
 std::string Replica::reader(Words& words) {
@@ -167,7 +168,8 @@ std::string Replica::reader(Words& words) {
       .with("last_found", result.last_found_us)
       .with("first_missed", result.first_missed_us)
       .with_times(result.stalls.all)
-      .with("undisturbed_us", result.stalls.longest_undisturbed_us);
+      .with("undisturbed_us", result.stalls.longest_undisturbed_us)
+      .with("control_us", result.stalls.control.longest_us());
 }
 
 std::string Replica::echo(Words&) {
