@@ -116,9 +116,11 @@ asio::awaitable<Result<void>> SqlUserStore::remove(std::string local, std::strin
     const auto met =
         db.change("DELETE FROM users WHERE localpart = ? AND domainpart = ?", {local, domain});
     if (met == 0) return make_error_code(StorageErrc::no_such_user);
-    // hardening Q8: nobody who registers the name again gets what was meant for another.
+    // hardening Q8: nobody who registers the name again gets what was meant for another, or was
+    // his.
     db.change("DELETE FROM offline_messages WHERE localpart = ? AND domainpart = ?",
               {local, domain});
+    db.change("DELETE FROM documents WHERE localpart = ? AND domainpart = ?", {local, domain});
     return {};
   };
   return storage_.transact("remove", Repeat::unsafe, std::move(work));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/storage/open_storage.h"
+#include "server/storage/schema.h"
 #include "server/storage/sql_user_store.h"
 #include "tests/server/storage/recorded_storage_events.h"
 #include "tests/server/storage/wait_for.h"
