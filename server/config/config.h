@@ -134,6 +134,8 @@ struct LimitsConfig {
   std::size_t login_stanza_bytes_max = 10'000;      ///< From a client, before login.
   Rate login_rate{2'000};                           ///< Above it logins wait.
   std::size_t resources_max = 10;                   ///< Sessions an account.
+  std::size_t roster_items_max = 1'000;             ///< Contacts of an account.
+  std::size_t roster_requests_max = 200;            ///< Contacts that wait for its answer.
   std::chrono::milliseconds login_timeout{60'000};  ///< Accept to bound session.
   std::chrono::milliseconds tls_handshake_timeout{10'000};
   std::chrono::milliseconds close_timeout{5'000};   ///< For the peer's `</stream:stream>`.

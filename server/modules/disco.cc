@@ -9,9 +9,9 @@ namespace {
 void answer_info(const IqHandlers& handlers, const IqRequest& request) {
   // XEP-0030 §3.2: neither the server nor an account has nodes of its own.
   if (request.payload.has_attr("node")) {
-    return request.reply(request.iq.error_reply(xmpp::StanzaErrorCondition::item_not_found));
+    return request.reply(request.iq->error_reply(xmpp::StanzaErrorCondition::item_not_found));
   }
-  xmpp::Stanza reply = request.iq.result_reply();
+  xmpp::Stanza reply = request.iq->result_reply();
   xmpp::Element query = reply.root().add_child("query", xmpp::ns::disco_info);
   for (const DiscoIdentity& identity : handlers.identities(request.target)) {
     xmpp::Element element = query.add_child("identity", xmpp::ns::disco_info);
@@ -26,7 +26,7 @@ void answer_info(const IqHandlers& handlers, const IqRequest& request) {
 }
 
 void answer_items(const IqRequest& request) {
-  xmpp::Stanza reply = request.iq.result_reply();
+  xmpp::Stanza reply = request.iq->result_reply();
   reply.root().add_child("query", xmpp::ns::disco_items);  // There are no services yet.
   request.reply(reply);
 }

@@ -8,7 +8,7 @@ namespace server {
 void add_legacy_session(IqHandlers& handlers, const ModuleContext&) {
   for (const IqTarget target : {IqTarget::server, IqTarget::account}) {
     handlers.handle(target, "set", std::string(xmpp::ns::session), "session",
-                    [](const IqRequest& request) { request.reply(request.iq.result_reply()); });
+                    [](const IqRequest& request) { request.reply(request.iq->result_reply()); });
   }
 }
 

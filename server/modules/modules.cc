@@ -1,5 +1,12 @@
 #include "server/modules/modules.h"
 
+#include <boost/asio/co_spawn.hpp>
+#include <exception>
+#include <utility>
+
+#include "server/log/log.h"
+#include "server/router/router.h"
+
 namespace server {
 
 void add_modules(IqHandlers& handlers, const ModuleContext& context) {
@@ -7,8 +14,19 @@ void add_modules(IqHandlers& handlers, const ModuleContext& context) {
   add_legacy_session(handlers, context);
   add_ping(handlers, context);
   add_registration(handlers, context);
+  add_roster(handlers, context.rosters);
   add_time(handlers, context);
   add_version(handlers, context);
+}
+
+void answer_later(const IqRequest& request, asio::awaitable<void> work) {
+  asio::co_spawn(
+      request.home.loop.context(), std::move(work), [request](std::exception_ptr failed) {
+        if (!failed) return;
+        log::event(log::Level::error, "modules", "failed_unexpectedly",
+                   {{"namespace", request.payload.ns()}});
+        request.reply(request.iq->error_reply(xmpp::StanzaErrorCondition::internal_server_error));
+      });
 }
 
 }  // namespace server

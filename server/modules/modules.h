@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@ namespace server {
 namespace asio = boost::asio;
 
 class BlockingPool;
+class Rosters;
 class UserStore;
 
 /// What a module may use. Outlives the handlers that it registers.
@@ -19,6 +21,7 @@ struct ModuleContext {
   std::string version;
   UserStore& users;
   BlockingPool& hashing;
+  Rosters& rosters;
   bool is_registration_enabled = false;
 };
 
@@ -27,11 +30,15 @@ void add_disco(IqHandlers& handlers, const ModuleContext& context);           //
 void add_legacy_session(IqHandlers& handlers, const ModuleContext& context);  // RFC 3921 §3
 void add_ping(IqHandlers& handlers, const ModuleContext& context);            // XEP-0199
 void add_registration(IqHandlers& handlers, const ModuleContext& context);    // XEP-0077
+void add_roster(IqHandlers& handlers, Rosters& rosters);                      // RFC 6121 §2
 void add_time(IqHandlers& handlers, const ModuleContext& context);            // XEP-0202
 void add_version(IqHandlers& handlers, const ModuleContext& context);         // XEP-0092
 
 /// Registers all modules.
 void add_modules(IqHandlers& handlers, const ModuleContext& context);
+
+/// Runs `work`, which answers `request` after it has waited, on the request's loop.
+void answer_later(const IqRequest& request, asio::awaitable<void> work);
 
 /// XEP-0077 §3.1, before login: answers the registration IQ of somebody who has no account yet.
 void register_before_login(const ModuleContext& context, const xmpp::Stanza& iq, std::string domain,

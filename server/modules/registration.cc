@@ -8,6 +8,7 @@
 
 #include "server/log/log.h"
 #include "server/modules/modules.h"
+#include "server/router/router.h"
 #include "server/storage/blocking_pool.h"
 #include "server/storage/credentials.h"
 #include "server/storage/user_store.h"
@@ -102,7 +103,7 @@ void add_registration(IqHandlers& handlers, const ModuleContext& context) {
     handlers.add_feature(target, std::string(xmpp::ns::registration));
     handlers.handle(
         target, "get", std::string(xmpp::ns::registration), "query", [](const IqRequest& request) {
-          xmpp::Stanza reply = form(request.iq);
+          xmpp::Stanza reply = form(*request.iq);
           xmpp::Element query = reply.root().child("query", xmpp::ns::registration);
           query.add_child("registered", xmpp::ns::registration);
           query.child("username", xmpp::ns::registration).set_text(request.from.local());
@@ -121,9 +122,10 @@ void add_registration(IqHandlers& handlers, const ModuleContext& context) {
           if (!wish.is_removal &&
               (wish.password.empty() || !jid || jid->local() != wish.username)) {
             return request.reply(
-                request.iq.error_reply(xmpp::StanzaErrorCondition::not_acceptable));
+                request.iq->error_reply(xmpp::StanzaErrorCondition::not_acceptable));
           }
-          spawn(request.home, change(context, std::move(wish)), request.iq.copy(), request.reply);
+          spawn(request.home.loop.context().get_executor(), change(context, std::move(wish)),
+                request.iq->copy(), request.reply);
         });
   }
 }

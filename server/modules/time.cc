@@ -24,7 +24,7 @@ void add_time(IqHandlers& handlers, const ModuleContext&) {
   handlers.add_feature(IqTarget::server, std::string(xmpp::ns::time));
   handlers.handle(IqTarget::server, "get", std::string(xmpp::ns::time), "time",
                   [](const IqRequest& request) {
-                    xmpp::Stanza reply = request.iq.result_reply();
+                    xmpp::Stanza reply = request.iq->result_reply();
                     xmpp::Element time = reply.root().add_child("time", xmpp::ns::time);
                     time.add_child("tzo", xmpp::ns::time).set_text("+00:00");
                     time.add_child("utc", xmpp::ns::time).set_text(utc_now());

@@ -194,6 +194,7 @@ void Cluster::joined(const replication::NodeId& peer, const replication::JoinSta
   metrics_.count(metric::joins, {"ok"});
   metrics_.time(metric::join_duration, {}, stats.duration);
   events_.add(peer.name + " joined");
+  if (on_peer_joined_) on_peer_joined_(peer);
 }
 
 void Cluster::peer_unreachable(const replication::NodeId& peer, boost::system::error_code why) {

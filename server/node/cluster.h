@@ -64,6 +64,12 @@ class Cluster : private replication::Events, private discovery::Events {
     on_peer_gone_ = std::move(handler);
   }
 
+  /// `handler` is called on the link thread for each peer that has caught up with us, and we with
+  /// it: a new one, or one that was cut off. Before start().
+  void on_peer_joined(std::function<void(const replication::NodeId&)> handler) {
+    on_peer_joined_ = std::move(handler);
+  }
+
   /// Listens for peers and begins to look for them. The error is one sentence for a person.
   std::optional<std::string> start();
 
@@ -138,6 +144,7 @@ class Cluster : private replication::Events, private discovery::Events {
   bool renewed_late_ = false;  // Discovery's thread alone.
   std::function<void(std::string)> on_name_refused_;
   std::function<void(const replication::NodeId&)> on_peer_gone_;
+  std::function<void(const replication::NodeId&)> on_peer_joined_;
   std::mutex publish_mutex_;
   std::optional<NodeReport> published_;
 };

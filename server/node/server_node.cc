@@ -32,6 +32,13 @@ BlockingPoolOptions hashing_options(const Config& config) {
   return options;
 }
 
+RosterLimits roster_limits(const Config& config) {
+  RosterLimits limits;
+  limits.items_max = config.limits.roster_items_max;
+  limits.requests_max = config.limits.roster_requests_max;
+  return limits;
+}
+
 /// Unknown accounts get the same salts on every node that shares the secret (hardening P14).
 std::string fake_salt_secret(const ServerNode::Options& options) {
   if (options.peer_secret.is_empty()) return xmpp::random_bytes(32);
@@ -50,6 +57,7 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
       users_(*storage_),
       offline_(*storage_, {config.offline.messages_max, config.offline.bytes_max},
                [this](const std::string& holder) { return is_alive(holder); }),
+      documents_(*storage_),
       hashing_(hashing_options(config)),
       cluster_(config,
                {options_.version, options_.peer_secret, options_.mysql_password,
@@ -57,11 +65,12 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
                metrics_, events_),
       directory_(cluster_.node()),
       router_(config.domains, directory_, cluster_.node()),
-      modules_{options_.version, users_, hashing_, config.registration.enabled},
+      rosters_(documents_, directory_, router_, roster_limits(config)),
+      modules_{options_.version, users_, hashing_, rosters_, config.registration.enabled},
       streams_{.config = config,
                .users = users_,
                .hashing = hashing_,
-               .session = {directory_, router_, handlers_}},
+               .session = {directory_, router_, rosters_, handlers_}},
       second_(control) {
   streams_.tls.store(options_.tls);
   streams_.fake_salt_secret = fake_salt_secret(options_);
@@ -83,6 +92,8 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
   }
   metrics_.add_loop(router_.link_counters());
   router_.set_loops(loops_);
+  watch_ = std::make_unique<NodeWatch>(cluster_.node(), directory_, loops_);
+  cluster_.on_peer_joined([this](const replication::NodeId& peer) { watch_->peer_joined(peer); });
   directory_.on_displaced([this](const SessionAddress& address) { router_.displace(address); });
   cluster_.node().on_message([this](replication::NodeRef from, std::string_view payload) {
     router_.on_arrival(from, payload);

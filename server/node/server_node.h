@@ -21,10 +21,13 @@
 #include "server/node/client_listener.h"
 #include "server/node/cluster.h"
 #include "server/node/drain.h"
+#include "server/presence/node_watch.h"
+#include "server/roster/rosters.h"
 #include "server/router/router.h"
 #include "server/session/iq_handlers.h"
 #include "server/storage/blocking_pool.h"
 #include "server/storage/offline_store.h"
+#include "server/storage/sql_document_store.h"
 #include "server/storage/sql_user_store.h"
 #include "server/storage/storage.h"
 #include "server/stream/client_stream.h"
@@ -128,14 +131,17 @@ class ServerNode final : public NodeControl {
   std::unique_ptr<Storage> storage_;
   SqlUserStore users_;
   OfflineStore offline_;
+  SqlDocumentStore documents_;
   BlockingPool hashing_;
   Cluster cluster_;
   SessionDirectory directory_;
   Router router_;
+  Rosters rosters_;
   IqHandlers handlers_;
   ModuleContext modules_;
   StreamServices streams_;
   std::vector<std::unique_ptr<RoutedLoop>> loops_;
+  std::unique_ptr<NodeWatch> watch_;
   std::vector<std::unique_ptr<BusyRatio>> busy_;  // Of each loop's thread.
   std::vector<std::unique_ptr<ClientListener>> listeners_;
   std::unique_ptr<AdminServer> admin_;

@@ -21,8 +21,7 @@ ContactList::Contact ContactList::read(std::size_t at) const {
     return static_cast<std::size_t>(static_cast<unsigned char>(packed_[where]));
   };
   const std::size_t size = byte(at + 1) | byte(at + 2) << 8;
-  return {std::string_view(packed_).substr(at + 3, size), (byte(at) & 1) != 0,
-          (byte(at) & 2) != 0};
+  return {std::string_view(packed_).substr(at + 3, size), (byte(at) & 1) != 0, (byte(at) & 2) != 0};
 }
 
 void ContactList::append(const Contact& contact) {

@@ -63,8 +63,7 @@ void NodeWatch::visit_all(const Visit& visit) {
   }
 }
 
-void NodeWatch::visit_from(RoutedLoop& loop, std::size_t slot,
-                           std::shared_ptr<const Visit> visit) {
+void NodeWatch::visit_from(RoutedLoop& loop, std::size_t slot, std::shared_ptr<const Visit> visit) {
   const std::size_t end = std::min(slot + visits_per_turn, loop.sessions.slots());
   for (; slot < end; ++slot) {
     if (Recipient* session = loop.sessions.at(slot)) (*visit)(*session);

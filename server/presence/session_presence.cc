@@ -1,10 +1,16 @@
 #include "server/presence/session_presence.h"
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <charconv>
-#include <string_view>
+#include <chrono>
+#include <exception>
 #include <utility>
 
+#include "server/log/log.h"
+#include "server/roster/roster_xml.h"
 #include "xmpp/namespaces.h"
 #include "xmpp/stanza_error.h"
 
@@ -13,6 +19,15 @@ namespace {
 
 // RFC 6121 §4.6.4 has the server remember whom presence was sent to directly; this bounds it.
 constexpr std::size_t directed_max = 1000;
+
+// A client sends one, or some dozens when a person imports contacts; each takes two transactions.
+constexpr std::size_t requests_max = 200;
+
+constexpr std::size_t presence_bytes_max = 8192;  // Hardening, limits: presence.
+
+// A roster that cannot be read, since the database is away, is tried again: at first soon.
+constexpr auto retry_min = std::chrono::milliseconds(500);
+constexpr auto retry_max = std::chrono::seconds(15);
 
 std::int8_t priority_of(const xmpp::Stanza& presence) {
   const xmpp::Element element = presence.root().child("priority", xmpp::ns::client);
@@ -23,114 +38,305 @@ std::int8_t priority_of(const xmpp::Stanza& presence) {
   return static_cast<std::int8_t>(std::clamp(value, -128, 127));  // RFC 6121 §4.7.2.3
 }
 
-RoutedStanza sent(const PresenceOwner& owner, const xmpp::Stanza& stanza, xmpp::Jid to) {
-  RoutedStanza presence = routed(stanza, owner.jid, std::move(to));
-  presence.read_at = owner.home.counters.read_at;
-  return presence;
+std::string presence_xml(std::string_view type, std::string_view from) {
+  return "<presence type='" + std::string(type) + "' from='" + xmpp::escape_attr(from) + "'/>";
 }
 
-void broadcast_to_own(const PresenceOwner& owner, const RoutedStanza& presence) {
-  for (const auto& entry : owner.directory.find_all(owner.jid.bare_str())) {
-    if (entry.record.is_available) owner.router.deliver(entry.address, presence, &owner.home);
-  }
+bool is_known(std::string_view type) {
+  return type.empty() || type == "unavailable" || type == "error" || type == "probe" ||
+         subscription_request(type).has_value();
 }
 
 }  // namespace
 
-std::optional<xmpp::StanzaErrorCondition> SessionPresence::on_sent(const PresenceOwner& owner,
-                                                                   const xmpp::Stanza& stanza,
-                                                                   bool has_to, xmpp::Jid to) {
+void SessionPresence::on_sent(const xmpp::Stanza& stanza, bool has_to, const xmpp::Jid& to) {
   const std::string_view type = stanza.type();
-  if (type != "" && type != "unavailable" && type != "error" && type != "probe" &&
-      type != "subscribe" && type != "subscribed" && type != "unsubscribe" &&
-      type != "unsubscribed") {
-    return xmpp::StanzaErrorCondition::bad_request;  // RFC 6121 §4.7.1
+  RoutedStanza sent = routed(stanza, jid_, to);
+  sent.read_at = home_.counters.read_at;
+  // RFC 6121 §4.7.1: other types are none.
+  if (!is_known(type)) return refuse(std::move(sent), xmpp::StanzaErrorCondition::bad_request);
+  if (sent.xml->size() > presence_bytes_max) {
+    return refuse(std::move(sent), xmpp::StanzaErrorCondition::policy_violation);
   }
-  if (!has_to) {
-    if (type.empty()) {
-      become_available(owner, stanza);
-    } else if (type == "unavailable") {
-      become_unavailable(owner, stanza);
-    } else {
-      return xmpp::StanzaErrorCondition::bad_request;
+  if (has_to) {
+    if (type == "probe") return;  // RFC 6121 §4.3: probes are the servers' to send.
+    if (const auto kind = subscription_request(type))
+      return queue_request(*kind, std::move(sent), stanza);
+    return send_directed(std::move(sent));
+  }
+  if (type.empty()) return become_available(sent, priority_of(stanza));
+  if (type == "unavailable") return become_unavailable(sent);
+  refuse(std::move(sent), xmpp::StanzaErrorCondition::bad_request);
+}
+
+void SessionPresence::send_directed(RoutedStanza presence) {
+  // RFC 6121 §4.6.3: those who are told of every change anyway need not be remembered.
+  const bool is_told = contacts_ && last_ && contacts_->find(presence.to.bare_str()).from;
+  const auto known = std::find(directed_.begin(), directed_.end(), presence.to);
+  if (presence.type.empty() && known == directed_.end() && !is_told) {
+    if (directed_.size() >= directed_max) {
+      return refuse(std::move(presence), xmpp::StanzaErrorCondition::resource_constraint);
     }
-    return std::nullopt;
-  }
-  if (type == "probe") return std::nullopt;  // RFC 6121 §4.3: probes are the servers' to send.
-  if (type != "" && type != "unavailable" && type != "error") {
-    // Subscriptions need a roster, which is not there yet: said rather than swallowed.
-    return xmpp::StanzaErrorCondition::service_unavailable;
-  }
-  // RFC 6121 §4.6: directed presence; those who saw it are told when we leave.
-  const auto known = std::find(directed_.begin(), directed_.end(), to);
-  if (type.empty() && known == directed_.end()) {
-    if (directed_.size() >= directed_max) return xmpp::StanzaErrorCondition::resource_constraint;
-    directed_.push_back(to);
-  } else if (type == "unavailable" && known != directed_.end()) {
+    directed_.push_back(presence.to);
+  } else if (presence.type == "unavailable" && known != directed_.end()) {
     directed_.erase(known);
   }
-  owner.router.route(sent(owner, stanza, std::move(to)), &owner.home);
-  return std::nullopt;
+  services_.router.route(std::move(presence), &home_);
 }
 
-void SessionPresence::become_available(const PresenceOwner& owner, const xmpp::Stanza& stanza) {
-  const bool is_initial = !owner.record.is_available;
-  owner.record.is_available = true;
-  owner.record.priority = priority_of(stanza);
-  owner.directory.update(owner.jid, owner.record);
-  const RoutedStanza presence = sent(owner, stanza, owner.jid.bare());
+void SessionPresence::become_available(const RoutedStanza& presence, std::int8_t priority) {
+  const bool is_initial = !record_.is_available;
+  record_.is_available = true;
+  record_.priority = priority;
+  services_.directory.update(jid_, record_);
   last_ = presence.xml;
-  broadcast_to_own(owner, presence);
-  if (!is_initial) return;
+  tell(jid_.bare_str(), presence);
+  if (!is_initial) return broadcast(presence);
   // RFC 6121 §4.2.2: the account's other resources tell us theirs.
-  RoutedStanza probe;
-  probe.kind = xmpp::Stanza::Kind::presence;
-  probe.type = "probe";
-  probe.from = owner.jid;
-  probe.to = owner.jid.bare();
-  probe.xml = std::make_shared<const std::string>("<presence type='probe' from='" +
-                                                  xmpp::escape_attr(owner.jid.str()) + "'/>");
-  for (const auto& entry : owner.directory.find_all(owner.jid.bare_str())) {
-    if (entry.record.session == owner.record.session && entry.record.loop == owner.record.loop &&
-        entry.address.node == replication::self_ref) {
-      continue;
-    }
-    if (entry.record.is_available) owner.router.deliver(entry.address, probe, &owner.home);
-  }
+  probe(jid_.bare_str());
+  spawn(meet_contacts(jid_.bare(), ++round_));
 }
 
-void SessionPresence::become_unavailable(const PresenceOwner& owner, const xmpp::Stanza& stanza) {
-  const RoutedStanza presence = routed(stanza, owner.jid, owner.jid.bare());
-  if (std::exchange(owner.record.is_available, false)) {
-    broadcast_to_own(owner, presence);
+void SessionPresence::become_unavailable(const RoutedStanza& presence) {
+  if (std::exchange(record_.is_available, false)) {
+    tell(jid_.bare_str(), presence);
+    broadcast(presence);
     last_.reset();
-    owner.record.priority = 0;
-    owner.directory.update(owner.jid, owner.record);
+    record_.priority = 0;
+    services_.directory.update(jid_, record_);
   }
   // RFC 6121 §4.6.4
   for (xmpp::Jid& to : std::exchange(directed_, {})) {
     RoutedStanza directed = presence;
     directed.to = std::move(to);
-    owner.router.route(std::move(directed), &owner.home);
+    services_.router.route(std::move(directed), &home_);
   }
 }
 
-void SessionPresence::on_probe(const PresenceOwner& owner, const RoutedStanza& probe) const {
-  // Only the account's own resources may ask; the server writes `from`, so it can be trusted.
-  if (!last_ || probe.from.bare_str() != owner.jid.bare_str()) return;
-  RoutedStanza presence;
-  presence.kind = xmpp::Stanza::Kind::presence;
-  presence.from = owner.jid;
-  presence.to = probe.from;
-  presence.xml = last_;
-  owner.router.route(std::move(presence), &owner.home);
+asio::awaitable<std::optional<Roster>> SessionPresence::read_roster(xmpp::Jid account,
+                                                                    std::uint64_t round) {
+  std::chrono::milliseconds wait = retry_min;
+  for (;;) {
+    auto roster = co_await services_.rosters.load(account);
+    if (has_left_ || round != round_ || !last_) co_return std::nullopt;
+    // What was pushed meanwhile is not in what was read before: then once more.
+    if (roster && roster->version() >= version_) co_return *std::move(roster);
+    if (!roster && roster.error() == StorageErrc::stopped) co_return std::nullopt;
+    asio::steady_timer timer(home_.loop.context(), wait);
+    co_await timer.async_wait(asio::use_awaitable);
+    if (has_left_ || round != round_) co_return std::nullopt;
+    wait = std::min<std::chrono::milliseconds>(2 * wait, retry_max);
+  }
 }
 
-void SessionPresence::leave(const PresenceOwner& owner) {
-  if (!owner.record.is_available && directed_.empty()) return;
-  xmpp::Stanza unavailable = xmpp::Stanza::make(xmpp::Stanza::Kind::presence, "unavailable");
-  unavailable.set_from(owner.jid.str());
-  become_unavailable(owner, unavailable);
+// RFC 6121 §4.2.2: initial presence goes to those who see us, and asks for that of those we see.
+asio::awaitable<void> SessionPresence::meet_contacts(xmpp::Jid account, std::uint64_t round) {
+  const auto roster = co_await read_roster(std::move(account), round);
+  if (!roster) co_return;
+  adopt(*roster);
+  contacts_->for_each([this](const ContactList::Contact& contact) {
+    if (contact.to) probe(contact.jid);
+  });
+  // RFC 6121 §3.1.3: requests that nobody has answered come again.
+  for (const RosterItem& item : roster->items()) {
+    if (item.subscription.from != Half::pending) continue;
+    const auto from = xmpp::Jid::parse(item.contact);
+    if (!from) continue;
+    const std::string xml =
+        item.request.empty() ? presence_xml("subscribe", item.contact) : item.request;
+    RoutedStanza request = own("subscribe", std::make_shared<const std::string>(xml));
+    request.from = *from;
+    tell_client(std::move(request));
+  }
+}
+
+asio::awaitable<void> SessionPresence::read_contacts_again(xmpp::Jid account, std::uint64_t round) {
+  const auto roster = co_await read_roster(std::move(account), round);
+  if (roster) adopt(*roster);
+}
+
+void SessionPresence::adopt(const Roster& roster) {
+  ContactList fresh(roster);
+  if (contacts_) {
+    contacts_->for_each([&](const ContactList::Contact& contact) {
+      if (contact.from && !fresh.find(contact.jid).from) tell(contact.jid, unavailable());
+    });
+  }
+  contacts_ = std::move(fresh);
+  version_ = roster.version();
+  broadcast(own("", last_));
+}
+
+void SessionPresence::on_push(xmpp::Element query) {
+  const auto item = pushed_item(query);
+  if (!item) return;
+  const std::string_view ver = query.attr("ver");
+  std::uint64_t version = 0;
+  std::from_chars(ver.data(), ver.data() + ver.size(), version);
+  const bool is_next = version_ == 0 || version == version_ + 1;
+  if (!contacts_ || !is_next) {
+    // Pushes of two nodes may pass each other, or one be lost: what is stored is right.
+    version_ = std::max(version_, version);
+    if (contacts_ && last_) spawn(read_contacts_again(jid_.bare(), round_));
+    return;
+  }
+  version_ = version;
+  const bool was_seen = contacts_->find(item->contact).from;
+  contacts_->set({item->contact, item->to, item->from});
+  if (!last_ || was_seen == item->from) return;
+  // RFC 6121 §3.1.5, §3.2.2, §3.3.3
+  tell(item->contact, item->from ? own("", last_) : unavailable());
+}
+
+void SessionPresence::on_probe(const RoutedStanza& probe) const {
+  // The server writes `from`, so it can be trusted. RFC 6121 §4.3.2: who may not see us gets no
+  // answer, as if we were not here.
+  if (!last_) return;
+  const std::string_view asker = probe.from.bare_str();
+  if (asker != jid_.bare_str() && !(contacts_ && contacts_->find(asker).from)) return;
+  RoutedStanza presence = own("", last_);
+  presence.to = probe.from;
+  services_.router.route(std::move(presence), &home_);
+}
+
+void SessionPresence::on_gone(const GoneSessions& gone) {
+  if (!last_) return;
+  const auto tell_of = [&](std::string_view account) {
+    const auto found = gone.find(account);
+    if (found == gone.end()) return;
+    for (const xmpp::Jid& session : found->second) {
+      RoutedStanza presence =
+          own("unavailable",
+              std::make_shared<const std::string>(presence_xml("unavailable", session.str())));
+      presence.from = session;
+      tell_client(std::move(presence));
+    }
+  };
+  tell_of(jid_.bare_str());
+  if (!contacts_) return;
+  contacts_->for_each([&](const ContactList::Contact& contact) {
+    if (contact.to) tell_of(contact.jid);
+  });
+}
+
+void SessionPresence::on_node_back(replication::NodeRef node) {
+  if (!last_) return;
+  probe(jid_.bare_str(), node);
+  if (!contacts_) return;
+  contacts_->for_each([&](const ContactList::Contact& contact) {
+    if (contact.to) probe(contact.jid, node);
+  });
+}
+
+void SessionPresence::leave() {
+  if (record_.is_available || !directed_.empty()) become_unavailable(unavailable());
+  has_left_ = true;
+}
+
+void SessionPresence::queue_request(SubscriptionRequest kind, RoutedStanza sent,
+                                    const xmpp::Stanza& stanza) {
+  const xmpp::Jid contact = sent.to.bare();
+  if (!services_.router.serves(contact.domain())) {
+    return refuse(std::move(sent), xmpp::StanzaErrorCondition::remote_server_not_found);
+  }
+  if (!contact.has_local()) {
+    return refuse(std::move(sent), xmpp::StanzaErrorCondition::service_unavailable);
+  }
+  if (contact.str() == jid_.bare_str()) {
+    return refuse(std::move(sent), xmpp::StanzaErrorCondition::not_allowed);
+  }
+  if (requests_.size() >= requests_max) {
+    return refuse(std::move(sent), xmpp::StanzaErrorCondition::resource_constraint);
+  }
+  // RFC 6121 §3.1.2: between accounts, not between sessions.
+  xmpp::Stanza forwarded = stanza.copy();
+  forwarded.set_from(jid_.bare_str());
+  forwarded.set_to(contact.str());
+  requests_.push_back({kind, std::move(sent), forwarded.to_string()});
+  if (requests_.size() == 1) spawn(carry_out_requests(jid_.bare()));
+}
+
+// One after the other, as RFC 6120 §10.1 wants; also when the session is gone meanwhile.
+asio::awaitable<void> SessionPresence::carry_out_requests(xmpp::Jid account) {
+  while (!requests_.empty()) {
+    Request& next = requests_.front();
+    const auto refusal = co_await services_.rosters.request(
+        account, next.as_sent.to.bare(), next.kind, std::move(next.as_forwarded), home_);
+    if (refusal) refuse(std::move(next.as_sent), *refusal);
+    requests_.pop_front();
+  }
+}
+
+void SessionPresence::spawn(asio::awaitable<void> work) {
+  asio::co_spawn(home_.loop.context(), std::move(work),
+                 [self = shared_from_this()](std::exception_ptr failed) {
+                   if (!failed) return;
+                   log::event(log::Level::error, "presence", "failed_unexpectedly");
+                   self->requests_.clear();
+                 });
+}
+
+void SessionPresence::broadcast(const RoutedStanza& presence) {
+  if (!contacts_) return;
+  contacts_->for_each([&](const ContactList::Contact& contact) {
+    if (contact.from) tell(contact.jid, presence);
+  });
+}
+
+// One text for all who get it: it names no `to`, which is then its receiver (RFC 6120 §8.1.1.2).
+void SessionPresence::tell(std::string_view account, RoutedStanza presence) {
+  std::optional<xmpp::Jid> to;
+  for (const auto& entry : services_.directory.find_all(account)) {
+    if (!entry.record.is_available) continue;
+    if (!to) {
+      auto parsed = xmpp::Jid::parse(account);
+      if (!parsed) return;
+      presence.to = to.emplace(*std::move(parsed));
+    }
+    services_.router.deliver(entry.address, presence, &home_);
+  }
+}
+
+void SessionPresence::tell_client(RoutedStanza presence) {
+  if (Recipient* session = home_.sessions.find(record_.session)) session->deliver(presence);
+}
+
+void SessionPresence::probe(std::string_view account, std::optional<replication::NodeRef> only_on) {
+  std::optional<RoutedStanza> probe;
+  for (const auto& entry : services_.directory.find_all(account)) {
+    if (!entry.record.is_available || (only_on && entry.address.node != *only_on)) continue;
+    const bool is_ours = entry.address.node == replication::self_ref &&
+                         entry.address.loop == record_.loop &&
+                         entry.address.session == record_.session;
+    if (is_ours) continue;
+    if (!probe) {
+      auto to = xmpp::Jid::parse(account);
+      if (!to) return;
+      probe = own("probe", std::make_shared<const std::string>(presence_xml("probe", jid_.str())));
+      probe->to = *std::move(to);
+    }
+    services_.router.deliver(entry.address, *probe, &home_);
+  }
+}
+
+void SessionPresence::refuse(RoutedStanza stanza, xmpp::StanzaErrorCondition condition) {
+  services_.router.bounce(stanza, condition, &home_);
+}
+
+RoutedStanza SessionPresence::own(std::string_view type,
+                                  std::shared_ptr<const std::string> xml) const {
+  RoutedStanza presence;
+  presence.kind = xmpp::Stanza::Kind::presence;
+  presence.type = type;
+  presence.from = jid_;
+  presence.to = jid_.bare();
+  presence.xml = std::move(xml);
+  return presence;
+}
+
+RoutedStanza SessionPresence::unavailable() const {
+  return own("unavailable",
+             std::make_shared<const std::string>(presence_xml("unavailable", jid_.str())));
 }
 
 }  // namespace server

@@ -1,10 +1,16 @@
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "server/presence/contact_list.h"
+#include "server/roster/rosters.h"
 #include "server/router/router.h"
 #include "server/router/session_record.h"
 #include "xmpp/jid.h"
@@ -12,38 +18,91 @@
 
 namespace server {
 
-/// Whose presence it is: what each call of SessionPresence needs of its session and node.
-struct PresenceOwner {
-  RoutedLoop& home;
+/// What presence needs of its node. All of it outlives every session.
+struct PresenceServices {
   SessionDirectory& directory;
   Router& router;
-  const xmpp::Jid& jid;   ///< A full JID.
-  SessionRecord& record;  ///< Its priority and availability are kept here, and in the directory.
+  Rosters& rosters;
 };
 
-/// The presence of one session: what it last told everybody, and whom it told more.
+/// The presence of one session (RFC 6121 §3, §4): who is told that it is available, and what it is
+/// told of others.
 ///
-/// Threads: lives on its session's loop.
-class SessionPresence {
+/// From initial presence on it holds who of the account's contacts sees whom, which the pushes of
+/// Rosters keep true; so a change of presence, a probe and an end ask no database. While the roster
+/// cannot be read the session is available to its own account alone, and it is read again until it
+/// can.
+///
+/// Threads: lives on its session's loop. Made by make_shared: what it waits for may outlast the
+/// session, and then does no more than carry out the requests that it took.
+class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
  public:
+  /// `jid`, a full JID, and `record`, whose priority and availability are kept here, are the
+  /// session's, and used until leave().
+  SessionPresence(RoutedLoop& home, PresenceServices services, const xmpp::Jid& jid,
+                  SessionRecord& record)
+      : home_(home), services_(services), jid_(jid), record_(record) {}
+
   /// A presence stanza that the session's client sent, with `from` written. `to` is where it goes:
-  /// the account itself when `has_to` is false. Returns the error to answer with, if any.
-  std::optional<xmpp::StanzaErrorCondition> on_sent(const PresenceOwner& owner,
-                                                    const xmpp::Stanza& stanza, bool has_to,
-                                                    xmpp::Jid to);
+  /// the account itself when `has_to` is false.
+  void on_sent(const xmpp::Stanza& stanza, bool has_to, const xmpp::Jid& to);
 
   /// A presence probe that was delivered to the session.
-  void on_probe(const PresenceOwner& owner, const RoutedStanza& probe) const;
+  void on_probe(const RoutedStanza& probe) const;
+
+  /// What a roster push of this account says, wanted by the session's client or not.
+  void on_push(xmpp::Element query);
+
+  /// These sessions ended with their node, which told nobody: those that this one saw are now told
+  /// to its client.
+  void on_gone(const GoneSessions& gone);
+
+  /// A node from which this one was cut off is back, with sessions: asks for their presence anew.
+  void on_node_back(replication::NodeRef node);
 
   /// Tells those who have seen the session that it is gone. It is out of the directory already.
-  void leave(const PresenceOwner& owner);
+  /// The last call.
+  void leave();
 
  private:
-  void become_available(const PresenceOwner& owner, const xmpp::Stanza& stanza);
-  void become_unavailable(const PresenceOwner& owner, const xmpp::Stanza& stanza);
+  struct Request {
+    SubscriptionRequest kind;
+    RoutedStanza as_sent;
+    std::string as_forwarded;  // Between bare JIDs.
+  };
+
+  void become_available(const RoutedStanza& presence, std::int8_t priority);
+  void become_unavailable(const RoutedStanza& presence);
+  void send_directed(RoutedStanza presence);
+  void queue_request(SubscriptionRequest kind, RoutedStanza sent, const xmpp::Stanza& stanza);
+  asio::awaitable<void> carry_out_requests(xmpp::Jid account);
+
+  asio::awaitable<void> meet_contacts(xmpp::Jid account, std::uint64_t round);
+  asio::awaitable<void> read_contacts_again(xmpp::Jid account, std::uint64_t round);
+  asio::awaitable<std::optional<Roster>> read_roster(xmpp::Jid account, std::uint64_t round);
+  void adopt(const Roster& roster);
+
+  void spawn(asio::awaitable<void> work);
+  void broadcast(const RoutedStanza& presence);
+  void tell(std::string_view account, RoutedStanza presence);
+  void tell_client(RoutedStanza presence);
+  void probe(std::string_view account, std::optional<replication::NodeRef> only_on = {});
+  void refuse(RoutedStanza stanza, xmpp::StanzaErrorCondition condition);
+  RoutedStanza own(std::string_view type, std::shared_ptr<const std::string> xml) const;
+  RoutedStanza unavailable() const;
+
+  RoutedLoop& home_;
+  const PresenceServices services_;
+  const xmpp::Jid& jid_;
+  SessionRecord& record_;
 
   std::shared_ptr<const std::string> last_;  // As broadcast; null while unavailable.
-  std::vector<xmpp::Jid> directed_;          // Who else has been sent available presence.
+  std::optional<ContactList> contacts_;      // Once read.
+  std::uint64_t version_ = 0;                // Of contacts_, or of the latest push before them.
+  std::uint64_t round_ = 0;          // Counts initial presences: whose reading is still wanted.
+  std::vector<xmpp::Jid> directed_;  // Who else has been sent available presence.
+  std::list<Request> requests_;      // The first one is being carried out.
+  bool has_left_ = false;
 };
 
 }  // namespace server

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "server/loop/loop.h"
@@ -18,6 +20,16 @@ class Node;
 }
 
 namespace server {
+
+/// Available sessions that ended with their node, by bare JID.
+struct HashOfText {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>{}(text);
+  }
+};
+using GoneSessions =
+    std::unordered_map<std::string, std::vector<xmpp::Jid>, HashOfText, std::equal_to<>>;
 
 /// What a stanza can be delivered to: a session, as the router sees it. Lives on its loop.
 class Recipient {
@@ -37,6 +49,12 @@ class Recipient {
   /// Another session has been bound to its full JID: it ends with `<conflict/>`.
   virtual void displace() = 0;
 
+  /// These sessions of others ended and could not tell so themselves.
+  virtual void on_gone(const GoneSessions& /*gone*/) {}
+
+  /// A node whose sessions had been taken for gone is back with them.
+  virtual void on_node_back(replication::NodeRef /*node*/) {}
+
  protected:
   ~Recipient() = default;
 };
@@ -48,6 +66,10 @@ class LoopSessions {
   void remove(SessionId id);
   Recipient* find(SessionId id) const;
   std::size_t size() const { return size_; }
+
+  /// For walks that let the loop do other things between: sessions may come and go meanwhile.
+  std::size_t slots() const { return slots_.size(); }
+  Recipient* at(std::size_t slot) const { return slots_[slot].session; }
 
  private:
   struct Slot {

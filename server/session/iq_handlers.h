@@ -1,8 +1,8 @@
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -13,24 +13,33 @@
 
 namespace server {
 
+struct RoutedLoop;
+
 /// Whom an IQ that the server answers itself was sent to.
 enum class IqTarget {
   server,   ///< the domain
   account,  ///< the sender's own bare JID, or nobody (RFC 6120 §8.1.1.1)
+  contact,  ///< another account's bare JID; whether it exists is not known
 };
 
-/// An IQ `get` or `set` with its one payload. The references are valid for the call of the handler.
+/// What news of its account a session's client has asked for.
+struct SessionInterests {
+  bool roster = false;  ///< RFC 6121 §2.2: it has requested the roster.
+};
+
+/// An IQ `get` or `set` with its one payload. A handler that waits keeps a copy.
 struct IqRequest {
-  const xmpp::Jid& from;  ///< A full JID of this server.
-  const xmpp::Stanza& iq;
-  xmpp::Element payload;
+  xmpp::Jid from;  ///< A full JID of this server.
+  xmpp::Jid to;    ///< Bare.
+  std::shared_ptr<const xmpp::Stanza> iq;
+  xmpp::Element payload;  ///< Of `iq`.
   IqTarget target;
 
   /// Sends the answer: once, from the loop that called the handler, now or later.
   std::function<void(const xmpp::Stanza&)> reply;
 
-  /// The loop that called, for handlers that wait.
-  boost::asio::any_io_executor home;
+  RoutedLoop& home;             ///< The loop that called.
+  SessionInterests& interests;  ///< Of the session that asks. For the call of the handler only.
 };
 
 /// A feature or an identity that disco#info shows (XEP-0030).

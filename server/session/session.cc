@@ -41,6 +41,9 @@ Session::Session(RoutedLoop& home, SessionServices services, StreamOutput& outpu
   record_.loop = static_cast<std::uint16_t>(home_.loop.index());
   record_.session = home_.sessions.add(this);
   services_.directory.bind(jid_, record_);
+  presence_ = std::make_shared<SessionPresence>(
+      home_, PresenceServices{services_.directory, services_.router, services_.rosters}, jid_,
+      record_);
 }
 
 Session::~Session() {
@@ -110,7 +113,7 @@ void Session::on_stanza(xmpp::Stanza stanza) {
     case xmpp::Stanza::Kind::message:
       return on_message(std::move(stanza), std::move(to));
     case xmpp::Stanza::Kind::presence:
-      return on_presence(std::move(stanza), has_to, std::move(to));
+      return on_presence(stanza, has_to, to);
     case xmpp::Stanza::Kind::iq:
       return on_iq(std::move(stanza), has_to, std::move(to));
     default:
@@ -144,8 +147,8 @@ void Session::on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
   }
 
   const bool is_own = !has_to || to == jid_.bare();
-  const bool is_server = services_.router.serves(to.domain()) && !to.has_local() && to.is_bare();
-  if (!is_own && !is_server) {
+  // RFC 6121 §8.5.2: what is asked of an account its server answers.
+  if (!is_own && (to.is_full() || !services_.router.serves(to.domain()))) {
     if (is_request && type == "set" && is_server_only(payload.ns()) &&
         to.bare_str() != jid_.bare_str()) {
       return reply_error(stanza, xmpp::StanzaErrorCondition::service_unavailable);
@@ -153,43 +156,48 @@ void Session::on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
     return services_.router.route(sent_by_client(stanza, std::move(to)), &home_);
   }
   if (!is_request) return;  // An answer to a ping of ours: that it came is all there is to it.
+  const IqTarget target = is_own           ? IqTarget::account
+                          : to.has_local() ? IqTarget::contact
+                                           : IqTarget::server;
+  answer_iq(std::move(stanza), target, std::move(to));
+}
 
-  const IqTarget target = is_server ? IqTarget::server : IqTarget::account;
-  const auto* handler = services_.iq_handlers.find(target, type, payload.ns(), payload.name());
+void Session::answer_iq(xmpp::Stanza stanza, IqTarget target, xmpp::Jid to) {
+  const xmpp::Element payload = stanza.root().first_child();
+  const auto* handler =
+      services_.iq_handlers.find(target, stanza.type(), payload.ns(), payload.name());
+  // Hardening S11: an account that does not exist answers alike.
   if (handler == nullptr) {
     return reply_error(stanza, xmpp::StanzaErrorCondition::service_unavailable);
   }
-  RoutedLoop* home = &home_;
-  Router* router = &services_.router;
-  const SessionAddress address{replication::self_ref, record_.loop, record_.session};
-  const xmpp::Jid self = jid_;
-  (*handler)({jid_, stanza, payload, target,
-              [home, router, address, self](const xmpp::Stanza& answer) {
-                // The session may have gone meanwhile; then the answer is nobody's.
-                Recipient* session = home->sessions.find(address.session);
-                if (session == nullptr) return;
-                if (answer.type() == "error") {
-                  const xmpp::Element error = answer.root().child("error", xmpp::ns::client);
-                  if (error && error.first_child()) {
-                    home->counters.stanzas_bounced.add(error.first_child().name());
-                  }
-                }
-                session->deliver(routed(answer, self, self));
-              },
-              home_.loop.context().get_executor()});
+  const auto reply = [home = &home_, session = record_.session,
+                      self = jid_](const xmpp::Stanza& answer) {
+    // The session may have gone meanwhile; then the answer is nobody's.
+    Recipient* recipient = home->sessions.find(session);
+    if (recipient == nullptr) return;
+    if (answer.type() == "error") {
+      const xmpp::Element error = answer.root().child("error", xmpp::ns::client);
+      if (error && error.first_child()) {
+        home->counters.stanzas_bounced.add(error.first_child().name());
+      }
+    }
+    recipient->deliver(routed(answer, self, self));
+  };
+  (*handler)({.from = jid_,
+              .to = std::move(to),
+              .iq = std::make_shared<const xmpp::Stanza>(std::move(stanza)),
+              .payload = payload,
+              .target = target,
+              .reply = reply,
+              .home = home_,
+              .interests = interests_});
 }
 
-void Session::on_presence(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
+void Session::on_presence(const xmpp::Stanza& stanza, bool has_to, const xmpp::Jid& to) {
   const bool took_mail = takes_mail();
-  if (const auto refusal = presence_.on_sent(presence_owner(), stanza, has_to, std::move(to))) {
-    reply_error(stanza, *refusal);
-  }
+  presence_->on_sent(stanza, has_to, to);
   // XEP-0160 §3: who becomes available, or no longer refuses messages, gets what waits.
   if (!took_mail) on_mail();
-}
-
-PresenceOwner Session::presence_owner() {
-  return {home_, services_.directory, services_.router, jid_, record_};
 }
 
 void Session::displace() {
@@ -199,7 +207,11 @@ void Session::displace() {
 bool Session::deliver(const RoutedStanza& stanza) {
   if (has_left_) return false;
   if (stanza.kind == xmpp::Stanza::Kind::presence && stanza.type == "probe") {
-    presence_.on_probe(presence_owner(), stanza);
+    presence_->on_probe(stanza);
+    return true;
+  }
+  if (stanza.kind == xmpp::Stanza::Kind::iq && stanza.type == "set" &&
+      stanza.from.str() == jid_.bare_str() && !take_push(stanza)) {
     return true;
   }
   // What a node that died had stored, and sent us all the same: once is enough.
@@ -209,6 +221,15 @@ bool Session::deliver(const RoutedStanza& stanza) {
   }
   write(stanza);
   return true;
+}
+
+// What only the server can send, as clients send from full JIDs: news of the account, for those of
+// its clients that asked for such.
+bool Session::take_push(const RoutedStanza& push) {
+  const auto parsed = xmpp::Stanza::parse(*push.xml);
+  if (!parsed) return false;
+  presence_->on_push(parsed->root().first_child());
+  return interests_.roster;
 }
 
 void Session::write(const RoutedStanza& stanza) {
@@ -304,7 +325,7 @@ void Session::reply_error(const xmpp::Stanza& stanza, xmpp::StanzaErrorCondition
 void Session::leave() {
   if (std::exchange(has_left_, true)) return;
   services_.directory.unbind(jid_, record_.session);
-  presence_.leave(presence_owner());
+  presence_->leave();
   home_.sessions.remove(record_.session);
 }
 

@@ -9,6 +9,7 @@
 #include "server/router/router.h"
 #include "server/router/session_record.h"
 #include "server/session/ack_exchange.h"
+#include "server/session/iq_handlers.h"
 #include "server/session/stream_output.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
@@ -16,12 +17,11 @@
 
 namespace server {
 
-class IqHandlers;
-
 /// What a session needs of its node. All of it outlives every session.
 struct SessionServices {
   SessionDirectory& directory;
   Router& router;
+  Rosters& rosters;
   const IqHandlers& iq_handlers;
 };
 
@@ -56,6 +56,8 @@ class Session final : public Recipient {
   bool deliver(const RoutedStanza& stanza) override;
 
   void displace() override;
+  void on_gone(const GoneSessions& gone) override { presence_->on_gone(gone); }
+  void on_node_back(replication::NodeRef node) override { presence_->on_node_back(node); }
 
   /// Takes the session out of the directory: from now on nothing is delivered, and what the client
   /// has not acknowledged is still its own. Tells those who have seen its presence. Once.
@@ -87,8 +89,9 @@ class Session final : public Recipient {
   void send_on(RoutedStanza message);
   bool takes_mail() const { return record_.is_available && record_.priority >= 0; }
   void on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to);
-  void on_presence(xmpp::Stanza stanza, bool has_to, xmpp::Jid to);
-  PresenceOwner presence_owner();
+  void on_presence(const xmpp::Stanza& stanza, bool has_to, const xmpp::Jid& to);
+  void answer_iq(xmpp::Stanza stanza, IqTarget target, xmpp::Jid to);
+  bool take_push(const RoutedStanza& push);
   RoutedStanza sent_by_client(const xmpp::Stanza& stanza, xmpp::Jid to) const;
   void reply_error(const xmpp::Stanza& stanza, xmpp::StanzaErrorCondition condition,
                    std::string_view text = {});
@@ -100,8 +103,9 @@ class Session final : public Recipient {
   StreamOutput& output_;
   xmpp::Jid jid_;
   SessionRecord record_;
-  SessionPresence presence_;
+  std::shared_ptr<SessionPresence> presence_;
   std::unique_ptr<AckExchange> acks_;  // Once the client has enabled XEP-0198.
+  SessionInterests interests_;
   bool has_left_ = false;
 };
 

@@ -6,47 +6,18 @@ Usage: slixmpp_chat.py PORT_OF_ROMEO PORT_OF_JULIET
 
 import asyncio
 import datetime
-import ssl
-import sys
 
-try:
-    import slixmpp
-except ImportError:
-    sys.exit("slixmpp is not there: install Debian's package python3-slixmpp")
-
-PATIENCE = 20  # Seconds for a step, on a machine that builds meanwhile.
+from slixmpp_client import PATIENCE, Client, expect, log_in, log_out, run
 
 
-class Client(slixmpp.ClientXMPP):
-    def __init__(self, jid, password):
-        super().__init__(jid, password)
-        # The nodes of the tests make their own certificates.
-        self.ssl_context.check_hostname = False
-        self.ssl_context.verify_mode = ssl.CERT_NONE
+class Talker(Client):
+    def __init__(self, jid):
+        super().__init__(jid, ("xep_0030", "xep_0092", "xep_0198", "xep_0199", "xep_0202", "xep_0203"))
         self.messages = asyncio.Queue()
-        self.session = asyncio.get_event_loop().create_future()
-        for plugin in ("xep_0030", "xep_0092", "xep_0198", "xep_0199", "xep_0202", "xep_0203"):
-            self.register_plugin(plugin)
-        self.add_event_handler("session_start", self.on_session)
         self.add_event_handler("message", self.messages.put_nowait)
-        self.add_event_handler("failed_all_auth", self.on_refused)
-
-    def on_session(self, _):
-        self.send_presence()
-        if not self.session.done():
-            self.session.set_result(None)
-
-    def on_refused(self, _):
-        if not self.session.done():
-            self.session.set_exception(RuntimeError(f"{self.boundjid} cannot log in"))
 
     async def next_message(self):
         return await asyncio.wait_for(self.messages.get(), PATIENCE)
-
-
-def expect(condition, what):
-    if not condition:
-        sys.exit(f"FAILED: {what}")
 
 
 async def say(sender, to, body, receiver):
@@ -104,14 +75,13 @@ async def leave_messages(romeo, juliet):
     """What is sent to Juliet while she is away she gets when she comes back, in order, with its time."""
     juliet["xep_0198"].send_ack()  # Else what she has not acknowledged comes again, too.
     await juliet["xep_0199"].ping("localhost", timeout=PATIENCE)
-    await asyncio.wait_for(juliet.disconnect(), PATIENCE)
+    await log_out(juliet)
     bodies = [f"good night {n}" for n in range(5)]
     for body in bodies:
         romeo.send_message("juliet@localhost", body, mtype="chat")
     await romeo["xep_0199"].ping("localhost", timeout=PATIENCE)
-    juliet = Client("juliet@localhost/balcony", "juliet")
-    juliet.connect(("127.0.0.1", int(sys.argv[1])))
-    await asyncio.wait_for(juliet.session, PATIENCE)
+    juliet = Talker("juliet@localhost/balcony")
+    await log_in(juliet)
     for body in bodies:
         message = await juliet.next_message()
         expect(message["body"] == body, f"Juliet got {message}")
@@ -122,16 +92,13 @@ async def leave_messages(romeo, juliet):
 
 
 async def main():
-    romeo = Client("romeo@localhost/orchard", "romeo")
-    juliet = Client("juliet@localhost/balcony", "juliet")
-    romeo.connect(("127.0.0.1", int(sys.argv[1])))
-    juliet.connect(("127.0.0.1", int(sys.argv[2])))
-    await asyncio.wait_for(asyncio.gather(romeo.session, juliet.session), PATIENCE)
+    romeo = Talker("romeo@localhost/orchard")
+    juliet = Talker("juliet@localhost/balcony")
+    await log_in(romeo, juliet)
     await talk(romeo, juliet)
     await ask(romeo, juliet)
     juliet = await leave_messages(romeo, juliet)
-    await asyncio.wait_for(asyncio.gather(romeo.disconnect(), juliet.disconnect()), PATIENCE)
-    print("all went well")
+    await log_out(romeo, juliet)
 
 
-asyncio.get_event_loop().run_until_complete(main())
+run(main)

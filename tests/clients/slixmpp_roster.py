@@ -8,43 +8,25 @@ Usage: slixmpp_roster.py PORT_OF_ROMEO PORT_OF_JULIET
 """
 
 import asyncio
-import ssl
 import sys
 
-try:
-    import slixmpp
-except ImportError:
-    sys.exit("slixmpp is not there: install Debian's package python3-slixmpp")
-
-PATIENCE = 20  # Seconds for a step, on a machine that builds meanwhile.
+from slixmpp_client import PATIENCE, Client, expect, log_in, log_out, run
 
 
-class Client(slixmpp.ClientXMPP):
-    def __init__(self, jid, password):
-        super().__init__(jid, password)
-        # The nodes of the tests make their own certificates.
-        self.ssl_context.check_hostname = False
-        self.ssl_context.verify_mode = ssl.CERT_NONE
+class Contact(Client):
+    def __init__(self, jid):
+        super().__init__(jid)
         # Whether to grant a subscription is this test's to say.
         self.roster.auto_authorize = None
         self.roster.auto_subscribe = False
         self.presences = []
         self.came = asyncio.Event()
-        self.session = asyncio.get_event_loop().create_future()
-        self.add_event_handler("session_start", self.on_session)
         self.add_event_handler("presence", self.on_presence)
         self.add_event_handler("roster_update", lambda _: self.came.set())
-        self.add_event_handler("failed_all_auth", self.on_refused)
 
-    async def on_session(self, _):
+    async def begin(self):
         await self.get_roster(timeout=PATIENCE)
         self.send_presence()
-        if not self.session.done():
-            self.session.set_result(None)
-
-    def on_refused(self, _):
-        if not self.session.done():
-            self.session.set_exception(RuntimeError(f"{self.boundjid} cannot log in"))
 
     def on_presence(self, presence):
         # One's own comes back, which says nothing here.
@@ -92,8 +74,8 @@ async def become_contacts(romeo, juliet):
     await juliet.until_presence("available", "romeo@localhost/orchard")
     await romeo.until_subscription("juliet@localhost", "both")
     await juliet.until_subscription("romeo@localhost", "both")
-    if romeo.client_roster["juliet@localhost"]["groups"] != ["Verona"]:
-        sys.exit(f"FAILED: the groups are {romeo.client_roster['juliet@localhost']['groups']}")
+    groups = romeo.client_roster["juliet@localhost"]["groups"]
+    expect(groups == ["Verona"], f"the groups are {groups}")
 
 
 async def see_each_other(romeo, juliet):
@@ -111,18 +93,15 @@ async def see_each_other(romeo, juliet):
 
 
 async def main():
-    romeo = Client("romeo@localhost/orchard", "romeo")
-    juliet = Client("juliet@localhost/balcony", "juliet")
-    romeo.connect(("127.0.0.1", int(sys.argv[1])))
-    juliet.connect(("127.0.0.1", int(sys.argv[2])))
-    await asyncio.wait_for(asyncio.gather(romeo.session, juliet.session), PATIENCE)
+    romeo = Contact("romeo@localhost/orchard")
+    juliet = Contact("juliet@localhost/balcony")
+    await log_in(romeo, juliet)
     await become_contacts(romeo, juliet)
     await see_each_other(romeo, juliet)
     romeo.presences.clear()
     print("kill the second node", flush=True)
     await romeo.until_presence("unavailable", "juliet@localhost/balcony")
-    await asyncio.wait_for(romeo.disconnect(), PATIENCE)
-    print("all went well", flush=True)
+    await log_out(romeo)
 
 
-asyncio.get_event_loop().run_until_complete(main())
+run(main)

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <functional>
 #include <string>
 
 #include "tests/support/mariadb.h"
@@ -11,20 +12,38 @@
 namespace tests {
 namespace {
 
-TEST(Slixmpp, ChatsOverTwoNodesAndAsksTheServer) {
-  const MariaDb database;
-  ClusterOfNodes cluster(database, "slixmpp", 2);
-  const std::string command = "python3 " + runfile("tests/clients/slixmpp_chat.py") + " " +
+/// Runs a script for Romeo on the first node and Juliet on the second; `heard` gets each line that
+/// it says. It has to end well.
+void run(const std::string& script, ClusterOfNodes& cluster,
+         const std::function<void(const std::string&)>& heard = nullptr) {
+  const std::string command = "python3 " + runfile("tests/clients/" + script) + " " +
                               std::to_string(cluster.node(0).c2s_port()) + " " +
                               std::to_string(cluster.node(1).c2s_port()) + " 2>&1";
   FILE* output = popen(command.c_str(), "r");
   ASSERT_NE(output, nullptr);
   std::string said;
-  char buffer[1024];
-  while (fgets(buffer, sizeof buffer, output) != nullptr) said += buffer;
+  char line[1024];
+  while (fgets(line, sizeof line, output) != nullptr) {
+    said += line;
+    if (heard) heard(line);
+  }
   EXPECT_EQ(pclose(output), 0) << "needs Debian's packages python3 and python3-slixmpp; it said:\n"
                                << said;
   EXPECT_NE(said.find("all went well"), std::string::npos) << said;
+}
+
+TEST(Slixmpp, ChatsOverTwoNodesAndAsksTheServer) {
+  const MariaDb database;
+  ClusterOfNodes cluster(database, "slixmpp", 2);
+  run("slixmpp_chat.py", cluster);
+}
+
+TEST(Slixmpp, HasContactsOverTwoNodesAndSeesThemGoneWithTheirs) {
+  const MariaDb database;
+  ClusterOfNodes cluster(database, "slixmpp_roster", 2);
+  run("slixmpp_roster.py", cluster, [&](const std::string& line) {
+    if (line.starts_with("kill the second node")) cluster.node(1).kill();
+  });
 }
 
 }  // namespace

@@ -68,6 +68,8 @@ class Client final : public StreamOutput {
     got_.push_back(*bytes);
     return true;
   }
+  void pause() override {}
+  void resume() override {}
   void close(xmpp::StreamErrorCondition, std::string_view, std::string_view) override {}
 
   /// What came since the last look, in short; and as it came.

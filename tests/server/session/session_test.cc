@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "replication/node.h"
+#include "server/roster/rosters.h"
 #include "server/session/iq_handlers.h"
+#include "tests/server/roster/documents_in_memory.h"
 #include "xmpp/stream_parser.h"
 
 namespace server {
@@ -57,8 +59,9 @@ class SessionTest : public testing::Test {
   }
 
   std::unique_ptr<Session> bind(NotingOutput& output, const std::string& full) {
-    return std::make_unique<Session>(
-        *loops_.front(), SessionServices{directory_, router_, handlers_}, output, jid(full));
+    return std::make_unique<Session>(*loops_.front(),
+                                     SessionServices{directory_, router_, rosters_, handlers_},
+                                     output, jid(full));
   }
 
   void turn() { loops_.front()->loop.context().poll(); }
@@ -97,6 +100,8 @@ class SessionTest : public testing::Test {
   replication::Node node_{{.cluster = "c", .name = "n1", .secret = "of the test"}, events_};
   SessionDirectory directory_{node_};
   Router router_{{"localhost"}, directory_, node_};
+  DocumentsInMemory documents_;
+  Rosters rosters_{documents_, directory_, router_, {}};
   IqHandlers handlers_;
   std::vector<std::unique_ptr<RoutedLoop>> loops_;
   NotingOutput juliets_;

@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "replication/node.h"
+#include "server/roster/rosters.h"
 #include "server/session/iq_handlers.h"
 #include "server/storage/credentials.h"
+#include "tests/server/roster/documents_in_memory.h"
 #include "tests/support/eventually.h"
 #include "xmpp/sasl/base64.h"
 
@@ -216,9 +218,11 @@ class ClientStreamTest : public testing::Test {
   replication::Node node_{{.cluster = "c", .name = "n1", .secret = "of the test"}, events_};
   SessionDirectory directory_{node_};
   Router router_{{"localhost"}, directory_, node_};
+  DocumentsInMemory documents_;
+  Rosters rosters_{documents_, directory_, router_, {}};
   IqHandlers handlers_;
   std::vector<std::unique_ptr<RoutedLoop>> loops_;
-  StreamServices services_{config_, users_, pool_, {directory_, router_, handlers_}};
+  StreamServices services_{config_, users_, pool_, {directory_, router_, rosters_, handlers_}};
   std::vector<std::shared_ptr<ClientStream>> streams_;
   int ended_ = 0;
 };
