@@ -12,10 +12,13 @@ namespace server {
 void add_modules(IqHandlers& handlers, const ModuleContext& context) {
   add_disco(handlers, context);
   add_legacy_session(handlers, context);
+  add_pep(handlers, context.pep);
   add_ping(handlers, context);
+  add_private_xml(handlers, context.documents);
   add_registration(handlers, context);
   add_roster(handlers, context.rosters);
   add_time(handlers, context);
+  add_vcard(handlers, context.documents);
   add_version(handlers, context);
 }
 

@@ -13,6 +13,8 @@ namespace server {
 namespace asio = boost::asio;
 
 class BlockingPool;
+class DocumentStore;
+class Pep;
 class Rosters;
 class UserStore;
 
@@ -21,17 +23,22 @@ struct ModuleContext {
   std::string version;
   UserStore& users;
   BlockingPool& hashing;
+  DocumentStore& documents;
   Rosters& rosters;
+  Pep& pep;
   bool is_registration_enabled = false;
 };
 
 // One XEP, one file; each adds what it answers. The list of them is modules.cc.
 void add_disco(IqHandlers& handlers, const ModuleContext& context);           // XEP-0030
 void add_legacy_session(IqHandlers& handlers, const ModuleContext& context);  // RFC 3921 §3
+void add_pep(IqHandlers& handlers, Pep& pep);                                 // XEP-0163
 void add_ping(IqHandlers& handlers, const ModuleContext& context);            // XEP-0199
+void add_private_xml(IqHandlers& handlers, DocumentStore& documents);         // XEP-0049
 void add_registration(IqHandlers& handlers, const ModuleContext& context);    // XEP-0077
 void add_roster(IqHandlers& handlers, Rosters& rosters);                      // RFC 6121 §2
 void add_time(IqHandlers& handlers, const ModuleContext& context);            // XEP-0202
+void add_vcard(IqHandlers& handlers, DocumentStore& documents);               // XEP-0054
 void add_version(IqHandlers& handlers, const ModuleContext& context);         // XEP-0092
 
 /// Registers all modules.

@@ -32,10 +32,10 @@ std::string roster_result(const xmpp::Stanza& iq, const Roster& roster, const st
 asio::awaitable<void> get(Rosters& rosters, IqRequest request) {
   const std::string known(request.payload.attr("ver"));
   auto roster = co_await rosters.load(request.from.bare());
-  if (roster.has_error()) co_return request.reply(request.iq->error_reply(Rosters::unavailable));
+  if (roster.has_error()) co_return request.refuse(Rosters::unavailable);
   const auto answer = xmpp::Stanza::parse(roster_result(*request.iq, *roster, known));
   if (answer) co_return request.reply(*answer);
-  request.reply(request.iq->error_reply(StanzaErrorCondition::internal_server_error));
+  request.refuse(StanzaErrorCondition::internal_server_error);
 }
 
 asio::awaitable<Rosters::Refusal> change(Rosters& rosters, const IqRequest& request) {
@@ -63,7 +63,7 @@ asio::awaitable<Rosters::Refusal> change(Rosters& rosters, const IqRequest& requ
 
 asio::awaitable<void> set(Rosters& rosters, IqRequest request) {
   const Rosters::Refusal refusal = co_await change(rosters, request);
-  if (refusal) co_return request.reply(request.iq->error_reply(*refusal));
+  if (refusal) co_return request.refuse(*refusal);
   request.reply(request.iq->result_reply());
 }
 

@@ -66,11 +66,18 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
       directory_(cluster_.node()),
       router_(config.domains, directory_, cluster_.node()),
       rosters_(documents_, directory_, router_, roster_limits(config)),
-      modules_{options_.version, users_, hashing_, rosters_, config.registration.enabled},
+      pep_(documents_, rosters_, directory_, router_),
+      modules_{.version = options_.version,
+               .users = users_,
+               .hashing = hashing_,
+               .documents = documents_,
+               .rosters = rosters_,
+               .pep = pep_,
+               .is_registration_enabled = config.registration.enabled},
       streams_{.config = config,
                .users = users_,
                .hashing = hashing_,
-               .session = {directory_, router_, rosters_, handlers_}},
+               .session = {directory_, router_, rosters_, pep_, caps_, handlers_}},
       second_(control) {
   streams_.tls.store(options_.tls);
   streams_.fake_salt_secret = fake_salt_secret(options_);

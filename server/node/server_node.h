@@ -21,6 +21,8 @@
 #include "server/node/client_listener.h"
 #include "server/node/cluster.h"
 #include "server/node/drain.h"
+#include "server/pep/notify_filter.h"
+#include "server/pep/pep.h"
 #include "server/presence/node_watch.h"
 #include "server/roster/rosters.h"
 #include "server/router/router.h"
@@ -137,6 +139,8 @@ class ServerNode final : public NodeControl {
   SessionDirectory directory_;
   Router router_;
   Rosters rosters_;
+  Pep pep_;
+  CapsCache caps_;
   IqHandlers handlers_;
   ModuleContext modules_;
   StreamServices streams_;

@@ -38,6 +38,8 @@ struct IqRequest {
   /// Sends the answer: once, from the loop that called the handler, now or later.
   std::function<void(const xmpp::Stanza&)> reply;
 
+  void refuse(xmpp::StanzaErrorCondition condition) const { reply(iq->error_reply(condition)); }
+
   RoutedLoop& home;             ///< The loop that called.
   SessionInterests& interests;  ///< Of the session that asks. For the call of the handler only.
 };

@@ -1,8 +1,11 @@
 #include "server/session/session.h"
 
+#include <boost/asio/co_spawn.hpp>
 #include <charconv>
+#include <exception>
 #include <utility>
 
+#include "server/log/log.h"
 #include "server/router/stored_message.h"
 #include "server/session/iq_handlers.h"
 #include "xmpp/namespaces.h"
@@ -155,7 +158,11 @@ void Session::on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
     }
     return services_.router.route(sent_by_client(stanza, std::move(to)), &home_);
   }
-  if (!is_request) return;  // An answer to a ping of ours: that it came is all there is to it.
+  if (!is_request) {
+    // Or to a ping of ours: that it came is all there is to it.
+    if (filter_ && filter_->on_answer(stanza)) send_last_items();
+    return;
+  }
   const IqTarget target = is_own           ? IqTarget::account
                           : to.has_local() ? IqTarget::contact
                                            : IqTarget::server;
@@ -195,7 +202,9 @@ void Session::answer_iq(xmpp::Stanza stanza, IqTarget target, xmpp::Jid to) {
 
 void Session::on_presence(const xmpp::Stanza& stanza, bool has_to, const xmpp::Jid& to) {
   const bool took_mail = takes_mail();
+  const bool was_available = record_.is_available;
   presence_->on_sent(stanza, has_to, to);
+  if (!has_to && stanza.type().empty()) on_caps(stanza, !was_available);
   // XEP-0160 §3: who becomes available, or no longer refuses messages, gets what waits.
   if (!took_mail) on_mail();
 }
@@ -214,6 +223,11 @@ bool Session::deliver(const RoutedStanza& stanza) {
       stanza.from.str() == jid_.bare_str() && !take_push(stanza)) {
     return true;
   }
+  // Only the server writes from an account: what comes so as a headline is from its PEP.
+  if (stanza.kind == xmpp::Stanza::Kind::message && stanza.type == "headline" &&
+      stanza.from.is_bare() && stanza.from.has_local() && !wants_event(stanza)) {
+    return true;
+  }
   // What a node that died had stored, and sent us all the same: once is enough.
   if (stanza.is_restored && acks_ && acks_->holds(stanza.id)) {
     services_.router.settle(stanza, CopyFate::acked, &home_);
@@ -221,6 +235,42 @@ bool Session::deliver(const RoutedStanza& stanza) {
   }
   write(stanza);
   return true;
+}
+
+void Session::on_caps(const xmpp::Stanza& presence, bool is_initial) {
+  if (!filter_ && presence.root().child("c", xmpp::ns::caps)) {
+    filter_ = std::make_unique<NotifyFilter>(services_.caps);
+  }
+  if (!filter_) return;
+  const auto question = filter_->on_presence(presence);
+  if (question) {
+    const auto domain = xmpp::Jid::make({}, jid_.domain());
+    const auto stanza = xmpp::Stanza::parse(*question);
+    if (domain && stanza) write(routed(*stanza, *domain, jid_));
+  } else if (is_initial || filter_->has_changed()) {
+    send_last_items();
+  }
+}
+
+bool Session::wants_event(const RoutedStanza& message) const {
+  if (!filter_ || !filter_->wants_anything()) return false;
+  const auto parsed = xmpp::Stanza::parse(*message.xml);
+  if (!parsed) return false;
+  const xmpp::Element event = parsed->root().child("event", xmpp::ns::pubsub_event);
+  return filter_->wants(event.first_child().attr("node"));
+}
+
+// XEP-0163 §4.3: what was published while nobody was here.
+void Session::send_last_items() {
+  if (!filter_->wants_anything()) return;
+  Pep::Deliver deliver = [home = &home_, session = record_.session](const RoutedStanza& item) {
+    Recipient* recipient = home->sessions.find(session);
+    return recipient != nullptr && recipient->deliver(item);
+  };
+  asio::co_spawn(home_.loop.context(), services_.pep.last_items(jid_.bare(), std::move(deliver)),
+                 [](std::exception_ptr failed) {
+                   if (failed) log::event(log::Level::error, "pep", "failed_unexpectedly");
+                 });
 }
 
 // What only the server can send, as clients send from full JIDs: news of the account, for those of

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "server/pep/notify_filter.h"
+#include "server/pep/pep.h"
 #include "server/presence/session_presence.h"
 #include "server/router/router.h"
 #include "server/router/session_record.h"
@@ -22,6 +24,8 @@ struct SessionServices {
   SessionDirectory& directory;
   Router& router;
   Rosters& rosters;
+  Pep& pep;
+  CapsCache& caps;
   const IqHandlers& iq_handlers;
 };
 
@@ -92,6 +96,9 @@ class Session final : public Recipient {
   void on_presence(const xmpp::Stanza& stanza, bool has_to, const xmpp::Jid& to);
   void answer_iq(xmpp::Stanza stanza, IqTarget target, xmpp::Jid to);
   bool take_push(const RoutedStanza& push);
+  void on_caps(const xmpp::Stanza& presence, bool is_initial);
+  bool wants_event(const RoutedStanza& message) const;
+  void send_last_items();
   RoutedStanza sent_by_client(const xmpp::Stanza& stanza, xmpp::Jid to) const;
   void reply_error(const xmpp::Stanza& stanza, xmpp::StanzaErrorCondition condition,
                    std::string_view text = {});
@@ -104,7 +111,8 @@ class Session final : public Recipient {
   xmpp::Jid jid_;
   SessionRecord record_;
   std::shared_ptr<SessionPresence> presence_;
-  std::unique_ptr<AckExchange> acks_;  // Once the client has enabled XEP-0198.
+  std::unique_ptr<NotifyFilter> filter_;  // Once the client has said what it is.
+  std::unique_ptr<AckExchange> acks_;     // Once the client has enabled XEP-0198.
   SessionInterests interests_;
   bool has_left_ = false;
 };

@@ -46,5 +46,11 @@ TEST(Slixmpp, HasContactsOverTwoNodesAndSeesThemGoneWithTheirs) {
   });
 }
 
+TEST(Slixmpp, PublishesWhatPeopleHaveAndHearsOfItOverTwoNodes) {
+  const MariaDb database;
+  ClusterOfNodes cluster(database, "slixmpp_people", 2);
+  run("slixmpp_people.py", cluster);
+}
+
 }  // namespace
 }  // namespace tests

@@ -14,6 +14,7 @@ class DocumentsInMemory final : public DocumentStore {
  public:
   asio::awaitable<Result<std::string>> load(xmpp::Jid account, std::string name) override {
     ++loads;
+    if (name.size() > 1'023) co_return make_error_code(StorageErrc::too_long);
     if (is_away) co_return make_error_code(StorageErrc::unavailable);
     co_return documents[{account.str(), name}];
   }

@@ -59,9 +59,9 @@ class SessionTest : public testing::Test {
   }
 
   std::unique_ptr<Session> bind(NotingOutput& output, const std::string& full) {
-    return std::make_unique<Session>(*loops_.front(),
-                                     SessionServices{directory_, router_, rosters_, handlers_},
-                                     output, jid(full));
+    return std::make_unique<Session>(
+        *loops_.front(), SessionServices{directory_, router_, rosters_, pep_, caps_, handlers_},
+        output, jid(full));
   }
 
   void turn() { loops_.front()->loop.context().poll(); }
@@ -102,6 +102,8 @@ class SessionTest : public testing::Test {
   Router router_{{"localhost"}, directory_, node_};
   DocumentsInMemory documents_;
   Rosters rosters_{documents_, directory_, router_, {}};
+  Pep pep_{documents_, rosters_, directory_, router_};
+  CapsCache caps_;
   IqHandlers handlers_;
   std::vector<std::unique_ptr<RoutedLoop>> loops_;
   NotingOutput juliets_;

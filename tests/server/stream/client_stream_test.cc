@@ -220,9 +220,12 @@ class ClientStreamTest : public testing::Test {
   Router router_{{"localhost"}, directory_, node_};
   DocumentsInMemory documents_;
   Rosters rosters_{documents_, directory_, router_, {}};
+  Pep pep_{documents_, rosters_, directory_, router_};
+  CapsCache caps_;
   IqHandlers handlers_;
   std::vector<std::unique_ptr<RoutedLoop>> loops_;
-  StreamServices services_{config_, users_, pool_, {directory_, router_, rosters_, handlers_}};
+  StreamServices services_{
+      config_, users_, pool_, {directory_, router_, rosters_, pep_, caps_, handlers_}};
   std::vector<std::shared_ptr<ClientStream>> streams_;
   int ended_ = 0;
 };

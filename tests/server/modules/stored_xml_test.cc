@@ -1,0 +1,109 @@
+// vCards and private XML as clients see them.
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/server/presence/one_node.h"
+
+namespace server {
+namespace {
+
+class StoredXml : public OneNode {
+ protected:
+  /// The answer's content, or its error's condition.
+  std::string ask(Client& client, const std::string& type, const std::string& payload,
+                  const std::string& to = "") {
+    client.take();
+    send(client, "<iq type='" + type + "' id='q'" + (to.empty() ? "" : " to='" + to + "'") + ">" +
+                     payload + "</iq>");
+    const auto whole = client.take_whole();
+    if (whole.size() != 1) return std::to_string(whole.size()) + " answers";
+    if (in_short(whole.front()).starts_with("error")) return in_short(whole.front());
+    const auto stanza = xmpp::Stanza::parse(whole.front());
+    const xmpp::Element content = stanza->root().first_child();
+    return content ? content.to_string() : "";
+  }
+};
+
+using Vcard = StoredXml;
+using PrivateXml = StoredXml;
+
+const std::string empty = "<vCard xmlns='vcard-temp'/>";
+const std::string hers = "<vCard xmlns='vcard-temp'><FN>Juliet &amp; \u2603</FN></vCard>";
+
+// XEP-0054 §3
+TEST_F(Vcard, IsSetByItsOwnerAndSeenByAll) {
+  auto juliet = log_in("juliet@localhost/balcony");
+  auto tybalt = log_in("tybalt@localhost/street");
+  EXPECT_EQ(ask(*juliet, "get", empty), empty);
+  EXPECT_EQ(ask(*tybalt, "get", empty, "juliet@localhost"), "error item-not-found");
+  EXPECT_EQ(ask(*juliet, "set", hers), "");
+  EXPECT_EQ(ask(*juliet, "get", empty), hers);
+  EXPECT_EQ(ask(*juliet, "get", empty, "juliet@localhost"), hers);
+  EXPECT_EQ(ask(*tybalt, "get", empty, "juliet@localhost"), hers);
+  EXPECT_EQ(ask(*tybalt, "set", empty, "juliet@localhost"), "error service-unavailable");
+  EXPECT_EQ(ask(*tybalt, "get", empty, "nobody@localhost"), "error item-not-found");
+  EXPECT_EQ(ask(*juliet, "get", empty), hers);
+}
+
+TEST_F(Vcard, HasAMaximumSize) {
+  auto juliet = log_in("juliet@localhost/balcony");
+  const auto sized = [](std::size_t bytes) {
+    const std::string around = "<vCard xmlns='vcard-temp'><FN></FN></vCard>";
+    return "<vCard xmlns='vcard-temp'><FN>" + std::string(bytes - around.size(), 'x') +
+           "</FN></vCard>";
+  };
+  EXPECT_EQ(ask(*juliet, "set", sized(64 * 1024)), "");
+  EXPECT_EQ(ask(*juliet, "set", sized(64 * 1024 + 1)), "error policy-violation");
+  EXPECT_EQ(ask(*juliet, "get", empty), sized(64 * 1024));
+}
+
+std::string stored(const std::string& content) {
+  return "<query xmlns='jabber:iq:private'>" + content + "</query>";
+}
+
+// XEP-0049 §2
+TEST_F(PrivateXml, IsKeptByTheNameOfItsElement) {
+  auto juliet = log_in("juliet@localhost/balcony");
+  const std::string bookmarks =
+      "<storage xmlns='storage:bookmarks'><conference jid='a@b'/></storage>";
+  const std::string notes = "<storage xmlns='storage:notes'><note/></storage>";
+  const std::string none = stored("<storage xmlns='storage:bookmarks'/>");
+  EXPECT_EQ(ask(*juliet, "get", none), none);
+  EXPECT_EQ(ask(*juliet, "set", stored(bookmarks + notes)), "");
+  EXPECT_EQ(ask(*juliet, "get", none), stored(bookmarks));
+  EXPECT_EQ(ask(*juliet, "get", stored("<storage xmlns='storage:notes'/>")), stored(notes));
+  EXPECT_EQ(ask(*juliet, "set", none), "");
+  EXPECT_EQ(ask(*juliet, "get", none), none);
+  EXPECT_EQ(ask(*juliet, "get", stored("<storage xmlns='storage:notes'/>")), stored(notes));
+}
+
+TEST_F(PrivateXml, IsPrivateAndAsksForOneAtATime) {
+  auto juliet = log_in("juliet@localhost/balcony");
+  auto tybalt = log_in("tybalt@localhost/street");
+  const std::string one = "<a xmlns='urn:a'/>";
+  for (const char* type : {"get", "set"}) {
+    EXPECT_EQ(ask(*tybalt, type, stored(one), "juliet@localhost"), "error service-unavailable");
+    EXPECT_EQ(ask(*juliet, type, stored("")), "error bad-request");
+  }
+  EXPECT_EQ(ask(*juliet, "get", stored(one + one)), "error bad-request");
+}
+
+TEST_F(PrivateXml, HasAMaximumSizeAsAWhole) {
+  auto juliet = log_in("juliet@localhost/balcony");
+  std::string answer;
+  int kept = 0;
+  for (; kept < 10 && answer.empty(); ++kept) {
+    answer = ask(*juliet, "set",
+                 stored("<a xmlns='urn:" + std::to_string(kept) + "'>" + std::string(200'000, 'x') +
+                        "</a>"));
+  }
+  EXPECT_EQ(answer, "error policy-violation");
+  EXPECT_EQ(kept, 6);
+  EXPECT_EQ(ask(*juliet, "get", stored("<a xmlns='urn:5'/>")), stored("<a xmlns='urn:5'/>"));
+  EXPECT_NE(ask(*juliet, "get", stored("<a xmlns='urn:4'/>")).find("xxx"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace server
