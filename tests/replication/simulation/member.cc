@@ -51,6 +51,7 @@ Member::~Member() { kill(); }
 void Member::start() {
   if (!node_->start()) broken("could not start");
   port_ = node_->listen_port();
+  note_counted();
   world_.trace(name_, " starts at ", Network::name(machine_), ":", port_);
 }
 
@@ -85,11 +86,12 @@ void Member::send(Member& to, std::uint32_t padding) {
 
 void Member::wait_replicated(std::size_t table, std::chrono::microseconds limit) {
   const Position position = texts_[table]->position();
-  const World::Time deadline = world_.now() + limit;
+  const World::Time begun = world_.now(), deadline = begun + limit;
   ++waits_;
   texts_[table]->when_replicated(
-      position, deadline, [this, table, position, deadline](boost::system::error_code error) {
-        replicated(table, position, error, deadline);
+      position, deadline,
+      [this, table, position, begun, deadline](boost::system::error_code error) {
+        replicated(table, position, error, begun, deadline);
       });
 }
 
@@ -134,11 +136,24 @@ void Member::note_applied() {
   }
 }
 
+void Member::note_counted() {
+  const bool counts = std::any_of(sights_.begin(), sights_.end(),
+                                  [](const auto& seen) { return seen.second.counted; });
+  if (counts) {
+    alone_since_.reset();
+  } else if (!alone_since_) {
+    alone_since_ = world_.now();
+  }
+}
+
 void Member::replicated(std::size_t table, Position position, boost::system::error_code error,
-                        World::Time deadline) {
+                        World::Time begun, World::Time deadline) {
   --waits_;
   if (error == make_error_code(Errc::deadline_passed)) {
     if (world_.now() < deadline) broken("a wait ended before its deadline");
+    if (alone_since_ && deadline - std::max(begun, *alone_since_) > 300ms) {
+      broken("waited for a peer that does not count");
+    }
     return;
   }
   if (error) {

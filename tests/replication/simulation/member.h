@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -93,6 +94,7 @@ class Member : private Events {
     bool lagging = false;
     bool counted = false;  // Waits for replication wait for it.
     bool caught_up_last = false;
+    bool begun_anew = false;                  // We send it a snapshot again over the present link.
     std::map<std::size_t, Position> applied;  // By table: the most that it ever had of its log.
   };
 
@@ -119,7 +121,8 @@ class Member : private Events {
   void delivered(NodeRef from, std::string_view payload);
   void returned(NodeRef to, std::string_view payload);
   void replicated(std::size_t table, Position position, boost::system::error_code error,
-                  World::Time deadline);
+                  World::Time begun, World::Time deadline);
+  void note_counted();
   void note_applied();
   bool reacts() { return react_one_in_ != 0 && !leaving_ && world_.random.one_in(react_one_in_); }
   void check_replica(std::size_t table, const Member& owner);
@@ -150,6 +153,8 @@ class Member : private Events {
   std::map<const Member*, std::uint64_t> last_delivered_;
   std::map<const Member*, std::uint64_t> last_returned_;
   std::size_t waits_ = 0;
+  std::optional<NodeId> restarted_;         // Who has just been ended because another life came.
+  std::optional<World::Time> alone_since_;  // Since when no peer counts for waits.
   bool leaving_ = false;
   std::uint64_t react_one_in_ = 0;
   std::uint16_t port_ = 0;

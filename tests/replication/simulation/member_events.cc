@@ -1,5 +1,6 @@
 // What a member is told, held against the truth as it comes.
 
+#include "replication/node_state.h"
 #include "replication/wire.h"
 #include "tests/replication/simulation/member.h"
 
@@ -18,6 +19,12 @@ void Member::peer_connected(const NodeId& id) {
     sight.counted = false;
   }
   sight.gone = sight.ready = sight.unreachable = sight.lagging = sight.caught_up_last = false;
+  sight.begun_anew = false;
+  note_counted();
+  if (restarted_ && restarted_->name == id.name && restarted_->incarnation > id.incarnation) {
+    broken("ends a later life of ", id.name, " for ", other->name());
+  }
+  restarted_.reset();
   if (reacts()) send(*other, 10);
 }
 
@@ -29,6 +36,13 @@ void Member::joined(const NodeId& id, const JoinStats& stats) {
   sight.ready = true;
   sight.counted = !sight.lagging;
   sight.caught_up_last = false;
+  note_counted();
+  if (truth_.find(id)->sights_[this].begun_anew) return;
+  for (std::size_t table = 0; table < kinds_.size(); ++table) {
+    if (!node_->state().tables[table]->replica(node_->ref(id).value()).complete) {
+      broken("has joined with ", id.name, " without all of ", kinds_[table].name);
+    }
+  }
 }
 
 void Member::peer_unreachable(const NodeId& id, boost::system::error_code why) {
@@ -37,6 +51,7 @@ void Member::peer_unreachable(const NodeId& id, boost::system::error_code why) {
   if (sight.gone || sight.unreachable) broken(id.name, " is unreachable twice");
   sight.unreachable = true;
   sight.counted = sight.caught_up_last = false;
+  note_counted();
 }
 
 void Member::peer_reachable(const NodeId& id) {
@@ -45,6 +60,7 @@ void Member::peer_reachable(const NodeId& id) {
   if (!sight.unreachable) broken(id.name, " is reachable again, but was not unreachable");
   sight.unreachable = false;
   sight.counted = sight.ready && !sight.lagging;
+  note_counted();
 }
 
 void Member::peer_relayed(const NodeId& id, const std::string& via) {
@@ -61,6 +77,8 @@ void Member::peer_gone(const NodeId& id, boost::system::error_code why, std::uin
   sight = {};
   sight.applied = std::move(applied);
   sight.gone = true;
+  note_counted();
+  if (why == make_error_code(Errc::restarted)) restarted_ = id;
   if (reacts()) put(0, {"gone", id.name}, 3, 10);
 }
 
@@ -76,6 +94,7 @@ void Member::link_refused(const std::string& who, boost::system::error_code why)
 
 void Member::resync(const NodeId& id, const std::string& table, const std::string& why) {
   world_.trace(name_, " begins ", table, " anew for ", truth_.find(id)->name(), ": ", why);
+  if (why == "slower than the log is written") sights_[truth_.find(id)].begun_anew = true;
 }
 
 void Member::lagging(const NodeId& id, bool is) {
@@ -85,6 +104,7 @@ void Member::lagging(const NodeId& id, bool is) {
   sight.lagging = is;
   sight.counted = !is;
   sight.caught_up_last = !is;
+  note_counted();
 }
 
 void Member::changed(std::size_t table, const Texts::Change& change) {
