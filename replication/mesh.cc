@@ -160,7 +160,7 @@ void Mesh::tick() {
   for (auto& [name, peer] : peers_) look_after(peer, now);
   std::erase_if(peers_, [](const auto& entry) {
     const Peer& peer = entry.second;
-    return !peer.listed && !peer.ref && !peer.link && !peer.dialling && !peer.relaying;
+    return !peer.is_wanted() && !peer.ref && !peer.link && !peer.dialling && !peer.relaying;
   });
   announce_reach();
   if (drain_until_) go_on_stopping(now);
@@ -240,13 +240,16 @@ void Mesh::apply_peers(const std::vector<PeerAddress>& listed) {
   for (auto& [name, peer] : peers_) {
     bool still = std::any_of(listed.begin(), listed.end(),
                              [&](const PeerAddress& address) { return address.name == name; });
-    if (!still) peer.listed.reset();
+    if (still) continue;
+    peer.listed.reset();
+    peer.delisted = true;
   }
   for (const PeerAddress& address : listed) {
     if (address.name == node_.id.name || address.name.empty()) continue;
     Peer& known = peer(address.name);
     if (known.listed == address) continue;
     known.listed = address;
+    known.delisted = false;
     known.next_dial = {};
     known.backoff = options_.backoff_min;
     if (!known.link && !known.dialling) dial(known);

@@ -60,6 +60,7 @@ class Mesh : private LinkHost {
     std::string name;
     std::optional<PeerAddress> listed;  // From discovery.
     std::optional<PeerAddress> seen;    // From its hello: to look after one that is not listed.
+    bool delisted = false;              // A list has come that lacks it.
     std::optional<NodeRef> ref;         // Its present life, until that is gone.
     NodeId last_id;                     // Of its latest life, present or not.
     bool left = false;                  // That life said goodbye and cannot come back.
@@ -103,6 +104,10 @@ class Mesh : private LinkHost {
       resyncs += ended.outflow().resyncs();
       if (ended.carrier() != nullptr) relayed_bytes += ended.carrier()->relayed_bytes();
     }
+
+    // It is listed; or it came by itself, and no list since has lacked it. While discovery is away,
+    // those who start anew know each other by nothing else.
+    bool is_wanted() const { return listed || (seen && !delisted); }
   };
 
   // When the link thread looks for what there is to send.

@@ -80,7 +80,7 @@ bool Mesh::canonical(const Link& link, const std::string& peer_name) const {
 void Mesh::dial(Peer& peer) {
   const auto& address = peer.listed ? peer.listed : peer.seen;
   if (!address || drain_until_) return;
-  if (!peer.listed && !peer.ref) return;  // Nobody wants it any more.
+  if (!peer.is_wanted() && !peer.ref) return;
   // hardening K7: however many are listed. A tick tries again.
   if (dials_ >= options_.handshakes_max) return;
   ++dials_;

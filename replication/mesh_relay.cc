@@ -65,7 +65,7 @@ bool Mesh::may_be_relayed(const Peer& peer, Time now) const {
 }
 
 void Mesh::look_for_relay(Peer& peer, Time now) {
-  if (drain_until_ || (!peer.listed && !peer.ref)) return;
+  if (drain_until_ || (!peer.is_wanted() && !peer.ref)) return;
   if (!is_lacking(peer, now)) {
     peer.lacking.reset();
     peer.dial_refused = false;

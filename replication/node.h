@@ -115,8 +115,9 @@ class Node {
   /// thread. Pending waits end with `stopped`. Not from the link thread.
   void stop(std::chrono::milliseconds drain = std::chrono::milliseconds(1000));
 
-  /// [any thread] The peers that discovery knows. They are dialled until they answer; a link to a
-  /// peer that is no longer listed stays as long as it holds. Its own name is left out.
+  /// [any thread] The peers that discovery knows. They are dialled until they answer, and so is who
+  /// has dialled this node, until a list lacks it. A link to a peer that is no longer listed stays
+  /// as long as it holds. Its own name is left out.
   void set_peers(std::vector<PeerAddress> peers);
 
   /// [any thread] Another certificate, and whom to trust, for the links from here on. Those that

@@ -109,6 +109,29 @@ TEST(Nodes, DoNotTakeThemselvesForPeers) {
   EXPECT_TRUE(eventually(5s, [&] { return a.ready("b"); })) << a.events.all();
 }
 
+// Discovery may be away when nodes start anew: then whoever was linked is who there is.
+TEST(Nodes, DialWhoeverCameByItselfUntilAListLacksIt) {
+  TestNode a("a");
+  auto b = std::make_unique<TestNode>("b");
+  a.start();
+  a.node->set_peers({});
+  b->start();
+  b->node->set_peers({a.address()});
+  ASSERT_TRUE(eventually(5s, [&] { return a.ready("b"); })) << a.events.all();
+  NodeOptions again = quick("b", 2);
+  again.listen_port = b->node->listen_port();
+  b.reset();
+  TestNode knows_nobody(again);
+  knows_nobody.start();
+  EXPECT_TRUE(eventually(5s, [&] { return a.ready("b"); })) << a.events.all();
+
+  a.node->set_peers({});
+  ASSERT_TRUE(knows_nobody.texts->put({"k", ""}, "text"));
+  EXPECT_TRUE(eventually(5s, [&] { return a.texts->size() == 1; }));
+  knows_nobody.kill();
+  EXPECT_TRUE(eventually(5s, [&] { return a.node->peers().empty(); })) << a.events.all();
+}
+
 // Design R5: a kill -9 of the process must be noticed well under a second.
 TEST(DeadNode, TakesItsRecordsAwayAtOnce) {
   TestNode a("a"), b("b"), c("c");
