@@ -58,7 +58,7 @@ void Connection::wait_readable() {
 
 void Connection::resume_reading() {
   reading_paused_ = false;
-  // Through the mailbox: OpenSSL may hold decrypted bytes for which no readiness will come.
+  // Through the mailbox: OpenSSL may hold bytes for which no readiness will come.
   loop_.post([self = shared_from_this()] {
     if (!self->closed_ && !self->read_waiting_ && !self->reading_paused_) self->read_some();
   });
@@ -81,6 +81,8 @@ void Connection::read_some() {
         if (why == SSL_ERROR_ZERO_RETURN) return disconnected(asio::error::eof);
         return disconnected(why == SSL_ERROR_SYSCALL && errno != 0 ? last_error() : tls_failed);
       }
+      // What the kernel still holds the loop tells us of; what OpenSSL has read ahead nobody does.
+      drained = SSL_has_pending(ssl_.get()) == 0;
     } else {
       const ssize_t received = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
       if (received < 0) {
@@ -98,7 +100,7 @@ void Connection::read_some() {
     if (drained) return wait_readable();
   }
   if (closed_ || owner_ == nullptr || tls_ == Tls::handshaking) return;
-  if (tls_ == Tls::established && SSL_pending(ssl_.get()) > 0) return resume_reading();
+  if (tls_ == Tls::established && SSL_has_pending(ssl_.get()) != 0) return resume_reading();
   wait_readable();
 }
 
