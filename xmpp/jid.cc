@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -192,6 +193,48 @@ Result<std::string> prepare_domain(std::string_view part) {
   return check_prepared(unicode.get());
 }
 
+/// What a part of a plain JID may hold: one that preparation changes in nothing but case.
+enum : std::uint8_t { plain_local = 1, plain_label = 2, plain_resource = 4 };
+
+constexpr std::array<std::uint8_t, 256> plain_kinds = [] {
+  std::array<std::uint8_t, 256> kinds{};
+  for (unsigned c = ' '; c < 0x7f; ++c) {
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool is_excluded = c == ' ' || std::string_view("\"&'/:<>@").find(c) < 8;
+    kinds[c] = plain_resource;
+    if (!is_excluded) kinds[c] |= plain_local;
+    if (is_letter || (c >= '0' && c <= '9') || c == '-' || c == '.') kinds[c] |= plain_label;
+  }
+  return kinds;
+}();
+
+bool is_plain(char c, std::uint8_t kind) {
+  return (plain_kinds[static_cast<unsigned char>(c)] & kind) != 0;
+}
+
+/// Nearly every JID is ASCII on a plain host name, and then needs no libidn and one look at each
+/// byte: `text`, with its localpart up to `at` and its domain up to `slash`, prepared into `out`.
+/// False: it is not such a one, or not valid; the long way says which.
+bool prepare_plain(std::string_view text, std::size_t at, std::size_t slash, std::string& out) {
+  if (text.empty() || text.size() > part_bytes_max) {
+    return false;
+  }
+  const auto is_all = [&](std::size_t begin, std::size_t end, std::uint8_t kind) {
+    return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(begin),
+                       text.begin() + static_cast<std::ptrdiff_t>(end),
+                       [kind](char c) { return is_plain(c, kind); });
+  };
+  const std::size_t domain = at == 0 ? 0 : at + 1;
+  if (!is_all(0, at, plain_local) || !is_all(domain, slash, plain_label) ||
+      !is_all(slash == text.size() ? slash : slash + 1, text.size(), plain_resource)) {
+    return false;
+  }
+  out = text;
+  std::transform(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(slash), out.begin(), lower);
+  const std::string_view host = std::string_view(out).substr(domain, slash - domain);
+  return has_host_labels(host) && !has_a_label(host);
+}
+
 }  // namespace
 
 Result<Jid> Jid::parse(std::string_view text) {
@@ -201,6 +244,13 @@ Result<Jid> Jid::parse(std::string_view text) {
   const std::size_t at = address.find('@');
   if (at == 0 || (slash != text.npos && slash + 1 == text.size())) {
     return Errc::jid_malformed;
+  }
+  const std::size_t local_end = at == address.npos ? 0 : at;
+  Jid plain;
+  if (prepare_plain(text, local_end, address.size(), plain.text_)) {
+    plain.local_end_ = static_cast<std::uint16_t>(local_end);
+    plain.domain_end_ = static_cast<std::uint16_t>(address.size());
+    return plain;
   }
   return make(at == address.npos ? std::string_view() : address.substr(0, at),
               at == address.npos ? address : address.substr(at + 1),

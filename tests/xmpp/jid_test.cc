@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -140,6 +141,36 @@ TEST(Jid, PreparesWhatIsOneAddressToOneForm) {
   EXPECT_NE(prepared("\xc4\xb1@localhost"), prepared("i@localhost"));
   EXPECT_EQ(prepared("a@localhost/\xf0\x9f\x98\x80"), "a@localhost/\xf0\x9f\x98\x80");
   EXPECT_EQ(prepared("a@localhost/two words"), "a@localhost/two words");
+}
+
+// parse() takes a plain JID by a way of its own; make() knows the long one alone.
+TEST(Jid, IsTheSameByTheShortWayAndByTheLong) {
+  std::mt19937 random(7);
+  const std::vector<std::string> pieces = {"a",        "Z",  "0", "-", ".", "xn--", "_",  "'",
+                                           "&",        "\\", "~", " ", ":", "\x7f", "\t", "[",
+                                           "\xc3\xa9", "<",  "%", "+", "a", "b",    "c",  "d"};
+  const auto part = [&](std::size_t longest) {
+    std::string text;
+    for (std::size_t size = random() % (longest + 1); size > 0; --size) {
+      text += pieces[random() % pieces.size()];
+    }
+    return text;
+  };
+  int accepted = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    const std::string local = part(4), domain = part(5), resource = part(4);
+    std::string text = local.empty() ? domain : local + "@" + domain;
+    if (!resource.empty()) text += "/" + resource;
+    const Result<Jid> parsed = Jid::parse(text), made = Jid::make(local, domain, resource);
+    ASSERT_EQ(parsed.has_value(), made.has_value()) << text;
+    if (!parsed.has_value()) continue;
+    ++accepted;
+    EXPECT_EQ(*parsed, *made);
+    EXPECT_EQ(parsed->local(), made->local()) << text;
+    EXPECT_EQ(parsed->domain(), made->domain()) << text;
+    EXPECT_EQ(parsed->resource(), made->resource()) << text;
+  }
+  EXPECT_GT(accepted, 500);
 }
 
 TEST(Jid, ReplacesItsResource) {
