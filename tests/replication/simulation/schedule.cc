@@ -74,6 +74,7 @@ class Schedule {
     for (std::size_t machine = 0; machine < cluster_.machines(); ++machine) {
       NodeOptions& options = cluster_.options(machine);
       options.name = names[machine];
+      if (fat_) options.lag_max = 2 * options.silence_max;  // Silence ends waits before lag does.
       options.log_ring_bytes = one_of<std::size_t>({1, 1, 100'000, 8 << 20});
       options.link_queue_bytes_max = one_of<std::size_t>({1'000, 40'000, 64 << 20});
       cluster_.pace(machine) = one_of<Duration>({5us, 50us, 500us, 3ms});
