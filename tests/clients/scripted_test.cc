@@ -1,4 +1,5 @@
-// slixmpp, which most bots and many services are made with.
+// Clients that are driven by a script: slixmpp, which most bots and many services are made with, and
+// profanity, which people use in a terminal.
 
 #include <gtest/gtest.h>
 
@@ -27,8 +28,9 @@ void run(const std::string& script, ClusterOfNodes& cluster,
     said += line;
     if (heard) heard(line);
   }
-  EXPECT_EQ(pclose(output), 0) << "needs Debian's packages python3 and python3-slixmpp; it said:\n"
-                               << said;
+  EXPECT_EQ(pclose(output), 0)
+      << "needs Debian's packages python3-slixmpp, python3-pexpect and profanity-light; it said:\n"
+      << said;
   EXPECT_NE(said.find("all went well"), std::string::npos) << said;
 }
 
@@ -50,6 +52,12 @@ TEST(Slixmpp, PublishesWhatPeopleHaveAndHearsOfItOverTwoNodes) {
   const MariaDb database;
   ClusterOfNodes cluster(database, "slixmpp_people", 2);
   run("slixmpp_people.py", cluster);
+}
+
+TEST(Profanity, BefriendsSeesAndChatsOverTwoNodes) {
+  const MariaDb database;
+  ClusterOfNodes cluster(database, "profanity", 2);
+  run("profanity_chat.py", cluster);
 }
 
 }  // namespace
