@@ -29,7 +29,7 @@ asio::awaitable<void> offer_what_was_held(OfflineStore& store, Router& router, s
     co_return;
   }
   for (const std::string& account : *accounts) {
-    if (const auto jid = xmpp::Jid::parse(account)) router.offer_mail(*jid);
+    if (const auto jid = xmpp::Jid::parse(account)) router.offer_mail(*jid, nullptr);
   }
 }
 

@@ -41,12 +41,13 @@ void OfflineDesk::keep(const xmpp::Jid& account, MessageId id,
        .done = std::move(done)});
 }
 
-void OfflineDesk::release(const xmpp::Jid& account, MessageId id) {
+void OfflineDesk::release(const xmpp::Jid& account, MessageId id, std::function<void()> done) {
   add({.change = {.what = OfflineChange::What::release,
                   .local = std::string(account.local()),
                   .domain = std::string(account.domain()),
                   .id = id,
-                  .holder = holder_}});
+                  .holder = holder_},
+       .done = [done = std::move(done)](boost::system::error_code, OfflineOutcome) { done(); }});
 }
 
 void OfflineDesk::remove(const xmpp::Jid& account, MessageId id) {
@@ -89,7 +90,8 @@ asio::awaitable<void> OfflineDesk::write(std::vector<Pending> batch) {
   if (outcomes.has_error()) {
     std::vector<Pending> again;
     for (Pending& pending : batch) {
-      if (pending.change.what != OfflineChange::What::keep) again.push_back(std::move(pending));
+      if (pending.change.what == OfflineChange::What::keep) continue;
+      again.push_back({.change = pending.change, .done = std::exchange(pending.done, nullptr)});
     }
     waiting_.insert(waiting_.begin(), std::make_move_iterator(again.begin()),
                     std::make_move_iterator(again.end()));

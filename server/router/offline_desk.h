@@ -34,7 +34,8 @@ class OfflineDesk {
   void keep(const xmpp::Jid& account, MessageId id, std::shared_ptr<const std::string> stanza,
             bool is_held, Kept done);
 
-  void release(const xmpp::Jid& account, MessageId id);
+  /// `done` is called when it is released.
+  void release(const xmpp::Jid& account, MessageId id, std::function<void()> done);
   void remove(const xmpp::Jid& account, MessageId id);
 
   using Claimed = std::function<void(Result<std::vector<OfflineMessage>>)>;
@@ -51,7 +52,7 @@ class OfflineDesk {
  private:
   struct Pending {
     OfflineChange change;
-    Kept done{};  // For `keep`.
+    Kept done{};  // Empty for `remove`.
   };
 
   void add(Pending pending);

@@ -27,6 +27,12 @@ bool is_for_account(const RoutedStanza& stanza) {
           (stanza.ticket && stanza.reroutes > 0));
 }
 
+/// Whether it has to wait until what was sent before is stored; see Settlement.
+bool holds_back(const RoutedStanza& stanza, RoutedLoop* here) {
+  return here != nullptr && here->settlement && may_be_stored(stanza) &&
+         here->settlement->holds_back(stanza);
+}
+
 /// What a stanza in a mailbox keeps: near enough for a bound.
 std::size_t memory_of(const RoutedStanza& stanza) {
   return sizeof stanza + stanza.from.str().size() + stanza.to.str().size() + stanza.xml->size();
@@ -124,6 +130,7 @@ void Router::route_to_account(const RoutedStanza& stanza, RoutedLoop* here) {
         })->record.priority;
     std::erase_if(entries, [&](const auto& entry) { return entry.record.priority != highest; });
   }
+  if (holds_back(stanza, here)) return;
   // All are told apart before the first has it: its fate may be known at once.
   if (stanza.ticket) {
     for (const auto& entry : entries) here->settlement->handed(stanza.ticket, entry.address.node);
@@ -133,6 +140,7 @@ void Router::route_to_account(const RoutedStanza& stanza, RoutedLoop* here) {
 
 // To one session, as one of the copies that the sender's loop waits for.
 void Router::hand_out(const SessionAddress& address, const RoutedStanza& stanza, RoutedLoop* here) {
+  if (holds_back(stanza, here)) return;
   if (stanza.ticket) here->settlement->handed(stanza.ticket, address.node);
   deliver(address, stanza, here);
 }
@@ -246,10 +254,10 @@ void Router::on_fates(replication::NodeRef from, FateReport report) {
   });
 }
 
-void Router::offer_mail(const xmpp::Jid& account) {
+void Router::offer_mail(const xmpp::Jid& account, RoutedLoop* here) {
   for (const auto& entry : directory_.find_all(account.bare_str())) {
     if (!entry.record.is_available || entry.record.priority < 0) continue;
-    if (entry.address.node == replication::self_ref) return on_mail(entry.address);
+    if (entry.address.node == replication::self_ref) return on_mail(entry.address, here);
     PayloadWriter out(PayloadKind::mail);
     out.number(entry.address.loop, 2);
     out.number(entry.address.session, 8);
@@ -257,8 +265,12 @@ void Router::offer_mail(const xmpp::Jid& account) {
   }
 }
 
-void Router::on_mail(const SessionAddress& address) {
+void Router::on_mail(const SessionAddress& address, RoutedLoop* here) {
   RoutedLoop& home = loop_at(address.loop);
+  if (here == &home) {
+    if (Recipient* session = home.sessions.find(address.session)) session->on_mail();
+    return;
+  }
   home.loop.post([&home, id = address.session] {
     if (Recipient* session = home.sessions.find(id)) session->on_mail();
   });
@@ -280,7 +292,7 @@ void Router::on_arrival(replication::NodeRef from, std::string_view payload) {
     PayloadReader reader(payload.substr(1));
     const auto loop = static_cast<std::uint16_t>(reader.number(2));
     const SessionId session = reader.number(8);
-    if (!reader.failed()) return on_mail({replication::self_ref, loop, session});
+    if (!reader.failed()) return on_mail({replication::self_ref, loop, session}, nullptr);
   }
   auto arrival = decode_arrival(payload);
   // Hardening K6: what a peer sends is held to the rules of a client's stream.

@@ -43,6 +43,9 @@ class Recipient {
   /// Something waits for the session's account in the offline store.
   virtual void on_mail() = 0;
 
+  /// What Settlement::pick_up() found has been delivered.
+  virtual void on_mail_delivered() = 0;
+
   /// Comes once after Settlement::tick_later().
   virtual void on_ack_tick() = 0;
 
@@ -134,8 +137,9 @@ class Router {
   /// Takes a loop's report to whom it is for; false when the link's queue is full.
   bool report(replication::NodeRef node, FateReport& report);
 
-  /// Tells one of the account's clients, if there is one, that something waits for it.
-  void offer_mail(const xmpp::Jid& account);
+  /// Tells one of the account's clients, if there is one, that something waits for it: before
+  /// anything that is routed to it from here later.
+  void offer_mail(const xmpp::Jid& account, RoutedLoop* here);
 
   /// A message from another node, on the link thread.
   void on_arrival(replication::NodeRef from, std::string_view payload);
@@ -152,7 +156,7 @@ class Router {
  private:
   void hand_out(const SessionAddress& address, const RoutedStanza& stanza, RoutedLoop* here);
   void deliver_here(RoutedLoop& home, const SessionAddress& address, const RoutedStanza& stanza);
-  void on_mail(const SessionAddress& address);
+  void on_mail(const SessionAddress& address, RoutedLoop* here);
   void on_fates(replication::NodeRef from, FateReport report);
   void route_to_account(const RoutedStanza& stanza, RoutedLoop* here);
   void route_to_session(RoutedStanza stanza, RoutedLoop* here);

@@ -13,6 +13,9 @@ namespace {
 // Most clients acknowledge within one; what takes longer is stored, so that its sender's wait ends.
 constexpr auto unstored_max = std::chrono::seconds(1);
 
+// An account's, while others are stored; more are not held back.
+constexpr std::size_t held_max = 500;
+
 }  // namespace
 
 Settlement::Settlement(Router& router, RoutedLoop& home, OfflineStore& store, std::string holder)
@@ -80,25 +83,61 @@ void Settlement::on_no_copies(Entries::iterator entry) {
 
 void Settlement::keep(const RoutedStanza& stanza) {
   const auto entry = entries_.find(stanza.ticket.number);
+  const xmpp::Jid account = stanza.to.bare();
   if (entry == entries_.end()) {  // A client without XEP-0198 sent it, or its loop is gone.
     if (!is_worth_storing(*stanza.xml)) return refuse(stanza, {}, OfflineOutcome::no_account);
-    const MessageId id = stanza.id ? stanza.id : home_.ids.next();
-    return desk_.keep(stanza.to.bare(), id, stanza.xml, false,
+    begin_storing(account);
+    return desk_.keep(account, stanza.id ? stanza.id : home_.ids.next(), stanza.xml, false,
                       [this, stanza](boost::system::error_code error, OfflineOutcome outcome) {
+                        end_storing(stanza.to.bare());
                         refuse(stanza, error, outcome);
                       });
   }
   entry->second.is_unwanted = true;
   switch (entry->second.stored) {
     case Stored::yes:
-      desk_.release(stanza.to.bare(), stanza.id);
+      release(stanza);
       return end(entry);
     case Stored::begun:
       return;
     case Stored::no:
       if (!is_worth_storing(*stanza.xml)) return refuse(stanza, {}, OfflineOutcome::no_account);
+      begin_storing(account);
       return store(entry);
   }
+}
+
+void Settlement::release(const RoutedStanza& stanza) {
+  const xmpp::Jid account = stanza.to.bare();
+  begin_storing(account);
+  desk_.release(account, stanza.id, [this, account] { end_storing(account); });
+}
+
+void Settlement::begin_storing(const xmpp::Jid& account) {
+  ++storing_[std::string(account.bare_str())].messages;
+}
+
+void Settlement::end_storing(const xmpp::Jid& account) {
+  const auto storing = storing_.find(std::string(account.bare_str()));
+  if (--storing->second.messages > 0) return;
+  stored_for_.push_back(account);
+  const std::vector<RoutedStanza> held = std::exchange(storing->second.held, {});
+  for (const RoutedStanza& stanza : held) router_.route(stanza, &home_);
+}
+
+bool Settlement::holds_back(const RoutedStanza& stanza) {
+  if (storing_.empty()) return false;
+  const auto storing = storing_.find(std::string(stanza.to.bare_str()));
+  if (storing == storing_.end()) return false;
+  if (storing->second.messages == 0) {
+    // A session that has heard of what is stored lets nothing pass it.
+    storing_.erase(storing);
+    router_.offer_mail(stanza.to.bare(), &home_);
+    return false;
+  }
+  if (storing->second.held.size() >= held_max) return false;
+  storing->second.held.push_back(stanza);
+  return true;
 }
 
 void Settlement::forget(const RoutedStanza& stanza) {
@@ -114,10 +153,7 @@ void Settlement::refuse(const RoutedStanza& stanza, boost::system::error_code er
     counted.add(OfflineEvent::failed);
     return router_.bounce(stanza, xmpp::StanzaErrorCondition::resource_constraint, &home_);
   }
-  if (outcome == OfflineOutcome::done) {
-    stored_for_.push_back(stanza.to.bare());
-    return counted.add(OfflineEvent::stored);
-  }
+  if (outcome == OfflineOutcome::done) return counted.add(OfflineEvent::stored);
   // RFC 6121 §8.5.2.2.1. Unknown accounts and full ones answer alike (hardening S11).
   counted.add(OfflineEvent::refused);
   router_.bounce(stanza, xmpp::StanzaErrorCondition::service_unavailable, &home_);
@@ -125,11 +161,13 @@ void Settlement::refuse(const RoutedStanza& stanza, boost::system::error_code er
 
 void Settlement::store(Entries::iterator entry) {
   const RoutedStanza& stanza = entry->second.stanza;
+  const bool is_held = !entry->second.is_unwanted;
   entry->second.stored = Stored::begun;
-  desk_.keep(stanza.to.bare(), stanza.id, stanza.xml, !entry->second.is_unwanted,
-             [this, number = entry->first, was_held = !entry->second.is_unwanted](
+  desk_.keep(stanza.to.bare(), stanza.id, stanza.xml, is_held,
+             [this, number = entry->first, is_held, account = stanza.to.bare()](
                  boost::system::error_code error, OfflineOutcome outcome) {
-               on_stored(number, was_held, error, outcome);
+               if (!is_held) end_storing(account);
+               on_stored(number, is_held, error, outcome);
              });
 }
 
@@ -142,7 +180,7 @@ void Settlement::on_stored(std::uint64_t number, bool was_held, boost::system::e
     const RoutedStanza stanza = entry->second.stanza;
     refuse(stanza, error, outcome);  // Where it bounces, that ends the entry.
     if (!is_done) return;
-    if (was_held) desk_.release(stanza.to.bare(), stanza.id);  // The copy was lost meanwhile.
+    if (was_held) release(stanza);  // The copy was lost meanwhile.
     return end(entry);
   }
   entry->second.stored = is_done ? Stored::yes : Stored::no;
@@ -156,8 +194,10 @@ void Settlement::on_stored(std::uint64_t number, bool was_held, boost::system::e
 
 void Settlement::pick_up(const xmpp::Jid& account, SessionId session) {
   desk_.claim(account, [this, session](Result<std::vector<OfflineMessage>> messages) {
-    if (messages.has_error()) return;  // Counted by the storage. They wait for the next time.
-    for (const OfflineMessage& message : *messages) deliver(message, session);
+    if (messages.has_value()) {
+      for (const OfflineMessage& message : *messages) deliver(message, session);
+    }  // Else it is counted by the storage, and they wait for the next time.
+    if (Recipient* recipient = home_.sessions.find(session)) recipient->on_mail_delivered();
   });
 }
 
@@ -185,7 +225,12 @@ void Settlement::on_node_gone(replication::NodeRef node) {
 // A client that came while a message was on its way into the store had claimed what waits before it
 // was in, and on another node is seen here only a trip later.
 void Settlement::look_for_late_comers() {
-  for (const xmpp::Jid& account : stored_for_before_) router_.offer_mail(account);
+  for (const xmpp::Jid& account : stored_for_before_) {
+    const auto storing = storing_.find(std::string(account.bare_str()));
+    if (storing == storing_.end()) continue;  // It was offered with the next message.
+    router_.offer_mail(account, &home_);
+    if (storing->second.messages == 0) storing_.erase(storing);
+  }
   stored_for_before_ = std::exchange(stored_for_, {});
 }
 

@@ -42,10 +42,15 @@ class Settlement {
   /// Nobody is there to have `stanza`: stores it, or tells its sender why not.
   void keep(const RoutedStanza& stanza);
 
+  /// What was sent to the account before is on its way into the store: then takes `stanza`, which
+  /// would else be the first to arrive, and routes it afterwards.
+  bool holds_back(const RoutedStanza& stanza);
+
   /// A client on another loop or node had a message whose loop is gone: it may be stored.
   void forget(const RoutedStanza& stanza);
 
-  /// Delivers what waits for `account` to one of its sessions, which is on this loop.
+  /// Delivers what waits for `account` to one of its sessions, which is on this loop; then calls
+  /// its Recipient::on_mail_delivered().
   void pick_up(const xmpp::Jid& account, SessionId session);
 
   /// All copies that went to `node` are lost.
@@ -80,6 +85,9 @@ class Settlement {
   void store(Entries::iterator entry);
   void on_stored(std::uint64_t number, bool was_held, boost::system::error_code error,
                  OfflineOutcome outcome);
+  void release(const RoutedStanza& stanza);
+  void begin_storing(const xmpp::Jid& account);
+  void end_storing(const xmpp::Jid& account);
   void refuse(const RoutedStanza& stanza, boost::system::error_code error, OfflineOutcome outcome);
   void deliver(const OfflineMessage& message, SessionId session);
   void look_for_late_comers();
@@ -95,7 +103,15 @@ class Settlement {
   bool is_ending_ = false;
   std::vector<SessionId> ticking_;
 
-  // Accounts for which something was stored: one of their clients may have come while it was.
+  // By bare JID: how many of an account's messages are on their way into the store, and what was
+  // sent to it since. One with none stays for a while: what was stored has not been offered.
+  struct Storing {
+    std::size_t messages = 0;
+    std::vector<RoutedStanza> held;
+  };
+  std::unordered_map<std::string, Storing> storing_;
+
+  // For whom something was stored: one of their clients may have come while it was.
   std::vector<xmpp::Jid> stored_for_, stored_for_before_;
 };
 

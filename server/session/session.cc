@@ -14,6 +14,9 @@
 namespace server {
 namespace {
 
+// Messages that wait behind those from the store, which come in a moment; more are not held.
+constexpr std::size_t held_max = 500;
+
 std::uint64_t microseconds_now() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
                                         std::chrono::system_clock::now().time_since_epoch())
@@ -228,6 +231,10 @@ bool Session::deliver(const RoutedStanza& stanza) {
       stanza.from.is_bare() && stanza.from.has_local() && !wants_event(stanza)) {
     return true;
   }
+  if (mail_ && !stanza.is_restored && may_be_stored(stanza) && mail_->held.size() < held_max) {
+    mail_->held.push_back(stanza);
+    return true;
+  }
   // What a node that died had stored, and sent us all the same: once is enough.
   if (stanza.is_restored && acks_ && acks_->holds(stanza.id)) {
     services_.router.settle(stanza, CopyFate::acked, &home_);
@@ -305,7 +312,21 @@ void Session::settled(std::uint64_t number) {
 }
 
 void Session::on_mail() {
-  if (home_.settlement && takes_mail()) home_.settlement->pick_up(jid_.bare(), record_.session);
+  if (!home_.settlement || !takes_mail()) return;
+  if (mail_) {
+    mail_->has_more = true;
+    return;
+  }
+  mail_ = std::make_unique<MailPickUp>();
+  home_.settlement->pick_up(jid_.bare(), record_.session);
+}
+
+void Session::on_mail_delivered() {
+  if (std::exchange(mail_->has_more, false)) {  // It is older than what is held, too.
+    return home_.settlement->pick_up(jid_.bare(), record_.session);
+  }
+  const std::unique_ptr<MailPickUp> mail = std::exchange(mail_, nullptr);
+  for (const RoutedStanza& stanza : mail->held) write(stanza);
 }
 
 void Session::on_ack_tick() {
@@ -381,6 +402,9 @@ void Session::leave() {
 
 void Session::release_unacked() {
   if (acks_) acks_->release();
+  if (const auto mail = std::exchange(mail_, nullptr)) {
+    for (const RoutedStanza& stanza : mail->held) services_.router.undeliverable(stanza, &home_);
+  }
 }
 
 }  // namespace server

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/pep/notify_filter.h"
 #include "server/pep/pep.h"
@@ -72,6 +73,7 @@ class Session final : public Recipient {
 
   void settled(std::uint64_t number) override;
   void on_mail() override;
+  void on_mail_delivered() override;
   void on_ack_tick() override;
 
   /// Asks the client to acknowledge what it got, if there is anything to ask for.
@@ -88,6 +90,13 @@ class Session final : public Recipient {
   void ping();
 
  private:
+  /// The account's stored messages are on their way here: they are older than what comes live,
+  /// which therefore waits.
+  struct MailPickUp {
+    std::vector<RoutedStanza> held;
+    bool has_more = false;  // More was stored meanwhile.
+  };
+
   bool is_own(std::string_view from) const;
   void on_message(xmpp::Stanza stanza, xmpp::Jid to);
   void send_on(RoutedStanza message);
@@ -113,6 +122,7 @@ class Session final : public Recipient {
   std::shared_ptr<SessionPresence> presence_;
   std::unique_ptr<NotifyFilter> filter_;  // Once the client has said what it is.
   std::unique_ptr<AckExchange> acks_;     // Once the client has enabled XEP-0198.
+  std::unique_ptr<MailPickUp> mail_;      // While it is picked up.
   SessionInterests interests_;
   bool has_left_ = false;
 };

@@ -137,6 +137,27 @@ TEST_P(Offline, GivesWhatWasSentMeanwhileInOrderWithTheTimeOnceToWhoComes) {
   EXPECT_EQ(hear(second, 0), Bodies{});
 }
 
+// RFC 6120 §10.1: in the order of sending, also where some had to wait in the store.
+TEST_P(Offline, LetsNoMessageComeBeforeThoseThatWereStoredBeforeIt) {
+  start();
+  XmppClient romeo = client_at(one(), "romeo", "orchard");
+  for (int turn = 0; turn < 5; ++turn) {
+    Bodies sent;
+    const auto send = [&](int count) {
+      for (int n = 0; n < count; ++n) {
+        sent.push_back(std::to_string(sent.size()));
+        say(romeo, "juliet@localhost", sent.back());
+      }
+    };
+    send(10);
+    XmppClient juliet = client_at(other(), "juliet", "balcony", false);
+    send(10);
+    juliet.send(available);
+    send(10);  // Into the store, or to her: as it happens.
+    EXPECT_EQ(hear(juliet, sent.size()), sent);
+  }
+}
+
 // RFC 6121 §8.5.2.1.1, XEP-0160 §3
 TEST_P(Offline, WaitsForAClientThatWantsMessages) {
   start();

@@ -39,6 +39,7 @@ class NotingSession final : public Recipient {
   void displace() override { is_displaced = true; }
   void settled(std::uint64_t) override {}
   void on_mail() override {}
+  void on_mail_delivered() override {}
   void on_ack_tick() override {}
 
   bool is_ending = false;
