@@ -1,5 +1,5 @@
-// Clients that are driven by a script: slixmpp, which most bots and many services are made with, and
-// profanity, which people use in a terminal.
+// Clients that are driven by a script: slixmpp, which most bots and many services are made with,
+// and profanity, which people use in a terminal.
 
 #include <gtest/gtest.h>
 
