@@ -80,6 +80,9 @@ class Mesh : private LinkHost {
     Time next_relay{};
     std::chrono::milliseconds relay_backoff{};
 
+    // As Events were last told; the relayed link may be gone before the direct one is there.
+    std::string told_via;
+
     // What it relays itself.
     bool speaks_relay = false;  // It has said whom it reaches.
     Reach reach;

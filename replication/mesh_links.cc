@@ -126,7 +126,6 @@ void Mesh::proven(const LinkPtr& link) {
   }
   if (peer.ref && *peer.ref != *ref) gone(peer, Errc::restarted);
   finish_sweep(*ref);
-  const std::string was_via = peer.link ? peer.link->via() : "";
   if (LinkPtr old = std::exchange(peer.link, link)) {
     peer.keep_counts(*old);
     old->close(Errc::duplicate_link);
@@ -172,7 +171,9 @@ void Mesh::proven(const LinkPtr& link) {
   if (link->carrier() != nullptr && options_.relay) link->carrier()->announce(reach_);
   reported_.erase(peer.name);
   node_.events.peer_connected(node_.owners.id(*ref));
-  if (link->via() != was_via) node_.events.peer_relayed(node_.owners.id(*ref), link->via());
+  if (std::exchange(peer.told_via, link->via()) != link->via()) {
+    node_.events.peer_relayed(node_.owners.id(*ref), link->via());
+  }
   if (tls_ && !link->is_tls()) node_.events.link_in_clear(node_.owners.id(*ref));
   publish();
 }
@@ -331,6 +332,7 @@ void Mesh::gone(Peer& peer, Errc why) {
   peer.ready = peer.counted = peer.lagging = peer.unreachable = false;
   peer.acked.clear();
   peer.dial_refused = false;
+  peer.told_via.clear();
   if (LinkPtr link = std::exchange(peer.link, {})) {
     peer.keep_counts(*link);
     link->close(why);
