@@ -155,6 +155,12 @@ TEST_P(Offline, LetsNoMessageComeBeforeThoseThatWereStoredBeforeIt) {
     juliet.send(available);
     send(10);  // Into the store, or to her: as it happens.
     EXPECT_EQ(hear(juliet, sent.size()), sent);
+    // The next turn's messages would be written to a session that is not known to be over.
+    juliet.send("</stream:stream>");
+    EXPECT_TRUE(eventually(XmppClient::patience, [&] {
+      const auto answer = romeo.ask(juliet.jid(), "<ping xmlns='urn:xmpp:ping'/>", 100ms);
+      return answer && answer->type() == "error";
+    }));
   }
 }
 
