@@ -216,7 +216,7 @@ void RecordShard::fetch(std::size_t at, NodeRef owner) const {
 }
 
 void RecordShard::visit_owner(NodeRef owner, FunctionRef<void(const RecordView&)> visit) const {
-  std::array<const Entry*, fetched_ahead> fetched;
+  std::array<const Entry*, fetched_ahead> fetched{};
   std::size_t count = 0;
   auto visit_fetched = [&] {
     for (const Entry* entry : std::span(fetched).first(count)) {

@@ -198,12 +198,13 @@ enum : std::uint8_t { plain_local = 1, plain_label = 2, plain_resource = 4 };
 
 constexpr std::array<std::uint8_t, 256> plain_kinds = [] {
   std::array<std::uint8_t, 256> kinds{};
-  for (unsigned c = ' '; c < 0x7f; ++c) {
+  constexpr std::string_view excluded = " \"&'/:<>@";  // RFC 7622 §3.3.1.
+  for (char c = ' '; c < 0x7f; ++c) {
     const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    const bool is_excluded = c == ' ' || std::string_view("\"&'/:<>@").find(c) < 8;
-    kinds[c] = plain_resource;
-    if (!is_excluded) kinds[c] |= plain_local;
-    if (is_letter || (c >= '0' && c <= '9') || c == '-' || c == '.') kinds[c] |= plain_label;
+    std::uint8_t& kind = kinds[static_cast<unsigned char>(c)];
+    kind = plain_resource;
+    if (excluded.find(c) == std::string_view::npos) kind |= plain_local;
+    if (is_letter || (c >= '0' && c <= '9') || c == '-' || c == '.') kind |= plain_label;
   }
   return kinds;
 }();
