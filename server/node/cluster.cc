@@ -119,7 +119,13 @@ std::optional<std::string> Cluster::start() {
   if (const auto started = discovery_->start(); !started) {
     return "cannot list this node: " + started.error().message();
   }
+  started_discovery_ = discovery_.get();
   return std::nullopt;
+}
+
+// On the link thread, which is there before discovery is.
+void Cluster::look_at_list() {
+  if (discovery::Discovery* started = started_discovery_) started->nudge();
 }
 
 void Cluster::use_peers(const std::vector<discovery::NodeRow>& rows) {
@@ -201,7 +207,7 @@ void Cluster::peer_unreachable(const replication::NodeId& peer, boost::system::e
   log::event(log::Level::warning, "peers", "unreachable",
              {{"peer", peer.name}, {"reason", why.message()}});
   events_.add(peer.name + " is unreachable: " + why.message());
-  if (discovery_) discovery_->nudge();
+  look_at_list();
 }
 
 void Cluster::peer_reachable(const replication::NodeId& peer) {
@@ -222,7 +228,7 @@ void Cluster::peer_gone(const replication::NodeId& peer, boost::system::error_co
              {{"peer", peer.name}, {"reason", why.message()}, {"records", records}});
   events_.add(peer.name + " left: " + why.message());
   if (on_peer_gone_) on_peer_gone_(peer);
-  if (discovery_) discovery_->nudge();
+  look_at_list();
 }
 
 void Cluster::link_in_clear(const replication::NodeId& peer) {

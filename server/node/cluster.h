@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -133,6 +134,7 @@ class Cluster : private replication::Events, private discovery::Events {
   void clock_differs(std::chrono::milliseconds offset) override;
 
   void use_peers(const std::vector<discovery::NodeRow>& rows);
+  void look_at_list();
 
   const Config& config_;
   Options options_;
@@ -141,6 +143,7 @@ class Cluster : private replication::Events, private discovery::Events {
   replication::Node node_;
   replication::Table<std::string, NodeReport> reports_;
   std::unique_ptr<discovery::Discovery> discovery_;
+  std::atomic<discovery::Discovery*> started_discovery_{nullptr};
   bool renewed_late_ = false;  // Discovery's thread alone.
   std::function<void(std::string)> on_name_refused_;
   std::function<void(const replication::NodeId&)> on_peer_gone_;
