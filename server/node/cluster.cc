@@ -115,7 +115,7 @@ std::optional<std::string> Cluster::start() {
   backend = std::make_unique<CountedRegistry>(std::move(backend), kind, metrics_);
   discovery_ = std::make_unique<discovery::Discovery>(std::move(discovery), std::move(backend),
                                                       static_cast<discovery::Events&>(*this));
-  discovery_->on_peers([this](std::vector<discovery::NodeRow> rows) { use_peers(rows); });
+  discovery_->on_peers([this](const std::vector<discovery::NodeRow>& rows) { use_peers(rows); });
   if (const auto started = discovery_->start(); !started) {
     return "cannot list this node: " + started.error().message();
   }
