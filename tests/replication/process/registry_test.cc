@@ -180,7 +180,8 @@ TEST_F(ListedReplicas, FindOneThatMovedOnceItsFormerLeaseIsOver) {
   for (std::size_t number : {1, 2}) {
     EXPECT_TRUE(eventually(limit, [&] { return nodes.owners_at(number, 3, 1099) != ""; }));
     EXPECT_EQ(nodes.owners_at(number, 3, 0), "");
-    EXPECT_EQ(nodes[number].obey("count").number("records"), 1100u);
+    EXPECT_TRUE(
+        eventually(limit, [&] { return nodes[number].obey("count").number("records") == 1100u; }));
   }
 }
 
