@@ -1,30 +1,26 @@
 #include "tools/cluster/gates.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <vector>
 
+#include "tools/cluster/forward.h"
 #include "tools/cluster/port_holder.h"
 
 namespace cluster {
 
 using asio::ip::tcp;
-using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 namespace {
 
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t buffer_bytes = 64 * 1024;  // What a cut path holds, each way.
-constexpr auto accept_pause = 100ms;             // Out of file descriptors: some may come free.
 
 void rethrow(const std::exception_ptr& failure) {
   if (failure) std::rethrow_exception(failure);
@@ -54,24 +50,19 @@ Gates::~Gates() = default;
 
 Result<void> Gates::open(const NodeRecord& node) {
   using Service = PortPlan::Service;
-  const auto loopback = asio::ip::address_v4::loopback();
-  const tcp::endpoint here(loopback, record_.ports.of(node.number, Service::peers));
-  if (gates_.contains(node.name)) return {};  // Of its former life, whose end is not seen yet.
   auto gate = std::make_shared<Gate>(loop_);
   gate->node = node.name;
-  gate->there = {loopback, record_.ports.of(node.number, Service::behind_gate)};
-  boost::system::error_code error;
-  gate->acceptor.open(here.protocol(), error);
-  if (!error) gate->acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) gate->acceptor.bind(here, error);
-  if (!error) gate->acceptor.listen(tcp::acceptor::max_listen_connections, error);
-  if (error) {
-    return Fault{"no gate for " + node.name + " on port " + std::to_string(here.port()) + ": " +
-                     error.message(),
-                 ""};
+  gate->there = {asio::ip::address_v4::loopback(),
+                 record_.ports.of(node.number, Service::behind_gate)};
+  const std::uint16_t port = record_.ports.of(node.number, Service::peers);
+  if (auto listening = listen_on_loopback(gate->acceptor, port); !listening) {
+    return listening.error();
   }
   gates_[node.name] = gate;
-  asio::co_spawn(loop_, accept_all(std::move(gate)), rethrow);
+  const auto take = [this, at = gate.get()](tcp::socket dialler) {
+    asio::co_spawn(loop_, pass(passage_of(*at, std::move(dialler))), rethrow);
+  };
+  asio::co_spawn(loop_, accept_all(gate, gate->acceptor, take), rethrow);
   return {};
 }
 
@@ -132,28 +123,18 @@ std::optional<std::string> Gates::dialler(const tcp::socket& accepted) const {
   return node->name;
 }
 
-asio::awaitable<void> Gates::accept_all(std::shared_ptr<Gate> gate) {
-  while (gate->acceptor.is_open()) {
-    tcp::socket accepted(loop_);
-    const auto [error] = co_await gate->acceptor.async_accept(accepted, use_result);
-    if (error == asio::error::operation_aborted) co_return;
-    if (error) {
-      asio::steady_timer pause(loop_, accept_pause);
-      co_await pause.async_wait(use_result);
-      continue;
-    }
-    auto passage = std::make_shared<Passage>(Passage{.dialler = std::move(accepted),
-                                                     .node = tcp::socket(loop_),
-                                                     .there = gate->there,
-                                                     .path = std::nullopt});
-    if (const auto from = dialler(passage->dialler)) {
-      passage->path = Path(std::min(*from, gate->node), std::max(*from, gate->node));
-    }
-    asio::co_spawn(loop_, pass(std::move(passage)), rethrow);
+std::shared_ptr<Gates::Passage> Gates::passage_of(const Gate& gate, tcp::socket dialled) const {
+  auto passage = std::make_shared<Passage>(Passage{.dialler = std::move(dialled),
+                                                   .node = tcp::socket(loop_),
+                                                   .there = gate.there,
+                                                   .path = std::nullopt});
+  if (const auto from = dialler(passage->dialler)) {
+    passage->path = Path(std::min(*from, gate.node), std::max(*from, gate.node));
   }
+  return passage;
 }
 
-asio::awaitable<void> Gates::until_whole(const std::optional<Path>& path) {
+asio::awaitable<void> Gates::until_whole(std::optional<Path> path) {
   while (path && cuts_.contains(*path)) co_await healed_.async_wait(use_result);
 }
 
@@ -164,31 +145,14 @@ asio::awaitable<void> Gates::pass(std::shared_ptr<Passage> passage) {
   boost::system::error_code ignored;
   passage->dialler.set_option(tcp::no_delay(true), ignored);
   passage->node.set_option(tcp::no_delay(true), ignored);
-  asio::co_spawn(loop_, pump(passage, true), rethrow);
-  co_await pump(passage, false);
-}
-
-/// Moves bytes one way until that way is closed, and passes the close on. After an error both ways
-/// are closed: half a link is of no use to anybody.
-asio::awaitable<void> Gates::pump(std::shared_ptr<Passage> passage, bool to_node) {
-  tcp::socket& from = to_node ? passage->dialler : passage->node;
-  tcp::socket& to = to_node ? passage->node : passage->dialler;
-  std::vector<char> buffer(buffer_bytes);
-  boost::system::error_code ignored;
-  while (true) {
-    const auto [unread, size] = co_await from.async_read_some(asio::buffer(buffer), use_result);
-    co_await until_whole(passage->path);
-    if (unread == asio::error::eof) {
-      to.shutdown(tcp::socket::shutdown_send, ignored);
-      co_return;
-    }
-    if (unread) break;
-    const auto [unsent, sent] =
-        co_await asio::async_write(to, asio::buffer(buffer.data(), size), use_result);
-    if (unsent) break;
-  }
-  from.close(ignored);
-  to.close(ignored);
+  // Named before they are awaited with: GCC 12 destroys a function twice that is made in the
+  // await's own expression (its bug 99576).
+  const std::function<asio::awaitable<void>()> may_pass = [this, at = passage.get()] {
+    return until_whole(at->path);
+  };
+  const std::shared_ptr<void> owner = passage;
+  asio::co_spawn(loop_, forward(owner, passage->dialler, passage->node, may_pass), rethrow);
+  co_await forward(owner, passage->node, passage->dialler, may_pass);
 }
 
 }  // namespace cluster

@@ -55,10 +55,10 @@ class Gates {
 
   [[nodiscard]] Result<Path> path_between(const std::string& a, const std::string& b) const;
   [[nodiscard]] std::optional<std::string> dialler(const asio::ip::tcp::socket& accepted) const;
-  asio::awaitable<void> accept_all(std::shared_ptr<Gate> gate);
+  [[nodiscard]] std::shared_ptr<Passage> passage_of(const Gate& gate,
+                                                    asio::ip::tcp::socket dialled) const;
   asio::awaitable<void> pass(std::shared_ptr<Passage> passage);
-  asio::awaitable<void> pump(std::shared_ptr<Passage> passage, bool to_node);
-  asio::awaitable<void> until_whole(const std::optional<Path>& path);
+  asio::awaitable<void> until_whole(std::optional<Path> path);
 
   asio::io_context& loop_;
   const ClusterRecord& record_;

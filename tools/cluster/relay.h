@@ -29,7 +29,6 @@ class Relay {
   void stop();
 
  private:
-  asio::awaitable<void> accept_all();
   asio::awaitable<void> serve(asio::ip::tcp::socket client);
 
   asio::io_context& loop_;
