@@ -110,6 +110,17 @@ void event(Level level, std::string_view area, std::string_view name,
       spdlog::string_view_t(is_json ? json_line(heading, fields) : text_line(heading, fields)));
 }
 
+void failed_unexpectedly(std::string_view area, const std::exception_ptr& failure,
+                         std::source_location site) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    event(Level::error, area, "failed_unexpectedly", {{"reason", error.what()}}, site);
+  } catch (...) {
+    event(Level::error, area, "failed_unexpectedly", {{"reason", "not a std::exception"}}, site);
+  }
+}
+
 std::uint64_t dropped() {
   const std::shared_lock lock(running_mutex);
   return dropped_before + (running ? running->pool->overrun_counter() : 0);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <initializer_list>
 #include <source_location>
@@ -77,6 +78,10 @@ bool is_enabled(Level level);
 void event(Level level, std::string_view area, std::string_view name,
            std::initializer_list<Field> fields = {},
            std::source_location site = std::source_location::current());
+
+/// Logs, as `failed_unexpectedly`, what escaped from a coroutine: a fault of this program.
+void failed_unexpectedly(std::string_view area, const std::exception_ptr& failure,
+                         std::source_location site = std::source_location::current());
 
 std::uint64_t dropped();     ///< Lines lost because the queue was full.
 std::uint64_t suppressed();  ///< Lines left out by the rate.

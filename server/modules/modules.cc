@@ -26,8 +26,7 @@ void answer_later(const IqRequest& request, asio::awaitable<void> work) {
   asio::co_spawn(
       request.home.loop.context(), std::move(work), [request](std::exception_ptr failed) {
         if (!failed) return;
-        log::event(log::Level::error, "modules", "failed_unexpectedly",
-                   {{"namespace", request.payload.ns()}});
+        log::failed_unexpectedly("modules", failed);
         request.reply(request.iq->error_reply(xmpp::StanzaErrorCondition::internal_server_error));
       });
 }

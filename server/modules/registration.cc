@@ -60,7 +60,7 @@ void spawn(asio::any_io_executor home, asio::awaitable<Result<void>> work, xmpp:
       [iq = std::make_shared<xmpp::Stanza>(std::move(iq)), reply = std::move(reply)](
           std::exception_ptr failed, Result<void> done) {
         if (failed) {
-          log::event(log::Level::error, "registration", "failed_unexpectedly");
+          log::failed_unexpectedly("registration", failed);
           return reply(iq->error_reply(xmpp::StanzaErrorCondition::internal_server_error));
         }
         if (!done) return reply(iq->error_reply(condition_of(done.error())));

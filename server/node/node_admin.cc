@@ -77,7 +77,7 @@ void ServerNode::run(asio::awaitable<ControlResult<void>> work, ControlDone<void
   asio::co_spawn(control_, std::move(work),
                  [done = std::move(done)](std::exception_ptr failed, ControlResult<void> result) {
                    if (failed) {
-                     log::event(log::Level::error, "admin", "failed_unexpectedly");
+                     log::failed_unexpectedly("admin", failed);
                      return done(ControlError{ControlErrc::unavailable, "internal error; see log"});
                    }
                    done(std::move(result));
@@ -112,7 +112,7 @@ void ServerNode::list_users(std::string domain, std::string after, std::size_t l
       control_, list(users_, std::move(domain), std::move(after), limit),
       [done = std::move(done)](std::exception_ptr failed, ControlResult<UserPage> result) {
         if (failed) {
-          log::event(log::Level::error, "admin", "failed_unexpectedly");
+          log::failed_unexpectedly("admin", failed);
           return done(ControlError{ControlErrc::unavailable, "internal error; see log"});
         }
         done(std::move(result));

@@ -253,7 +253,8 @@ void SessionPresence::queue_request(SubscriptionRequest kind, RoutedStanza sent,
   forwarded.set_from(jid_.bare_str());
   forwarded.set_to(contact.str());
   requests_.push_back({kind, std::move(sent), forwarded.to_string()});
-  if (requests_.size() == 1) spawn(carry_out_requests(jid_.bare()));
+  if (requests_.size() == 1)
+    spawn(carry_out_requests(jid_.bare()), &SessionPresence::drop_requests);
 }
 
 // One after the other, as RFC 6120 §10.1 wants; also when the session is gone meanwhile.
@@ -267,14 +268,16 @@ asio::awaitable<void> SessionPresence::carry_out_requests(xmpp::Jid account) {
   }
 }
 
-void SessionPresence::spawn(asio::awaitable<void> work) {
+void SessionPresence::spawn(asio::awaitable<void> work, void (SessionPresence::*give_up)()) {
   asio::co_spawn(home_.loop.context(), std::move(work),
-                 [self = shared_from_this()](std::exception_ptr failed) {
+                 [self = shared_from_this(), give_up](std::exception_ptr failed) {
                    if (!failed) return;
-                   log::event(log::Level::error, "presence", "failed_unexpectedly");
-                   self->requests_.clear();
+                   log::failed_unexpectedly("presence", failed);
+                   if (give_up != nullptr) ((*self).*give_up)();
                  });
 }
+
+void SessionPresence::drop_requests() { requests_.clear(); }
 
 void SessionPresence::broadcast(const RoutedStanza& presence) {
   if (!contacts_) return;

@@ -82,7 +82,9 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
   asio::awaitable<std::optional<Roster>> read_roster(xmpp::Jid account, std::uint64_t round);
   void adopt(const Roster& roster);
 
-  void spawn(asio::awaitable<void> work);
+  /// `give_up` is called where `work` ends by an exception.
+  void spawn(asio::awaitable<void> work, void (SessionPresence::*give_up)() = nullptr);
+  void drop_requests();
   void broadcast(const RoutedStanza& presence);
   void tell(std::string_view account, RoutedStanza presence);
   void tell_client(RoutedStanza presence);

@@ -276,7 +276,7 @@ void Session::send_last_items() {
   };
   asio::co_spawn(home_.loop.context(), services_.pep.last_items(jid_.bare(), std::move(deliver)),
                  [](std::exception_ptr failed) {
-                   if (failed) log::event(log::Level::error, "pep", "failed_unexpectedly");
+                   if (failed) log::failed_unexpectedly("pep", failed);
                  });
 }
 

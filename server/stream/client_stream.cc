@@ -214,7 +214,7 @@ void ClientStream::on_sasl(const xmpp::Stanza& element) {
   asio::co_spawn(home_.loop.context(), run_sasl(sasl_, *std::move(step)),
                  [self = shared_from_this()](std::exception_ptr error) {
                    if (!error || self->phase_ != Phase::checking) return;
-                   log::event(log::Level::error, "stream", "sasl_failed_unexpectedly");
+                   log::failed_unexpectedly("stream", error);
                    self->close(xmpp::StreamErrorCondition::internal_server_error);
                  });
 }

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,6 +54,21 @@ TEST(Log, WritesEachEventInItsFormatAndOrder) {
             std::string::npos)
       << lines[0];
   EXPECT_NE(lines[1].find(R"("event":"lost"})"), std::string::npos) << lines[1];
+}
+
+TEST(Log, SaysWhatEscapedFromACoroutine) {
+  Reader reader;
+  start({.format = LogFormat::json, .sink = reader.sink()});
+  failed_unexpectedly("pep", std::make_exception_ptr(std::runtime_error("no such thing")));
+  failed_unexpectedly("pep", std::make_exception_ptr(7));
+  stop();
+  const auto lines = reader.lines();
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_NE(lines[0].find(R"("level":"error")"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[0].find(R"("event":"failed_unexpectedly","reason":"no such thing")"),
+            std::string::npos)
+      << lines[0];
+  EXPECT_NE(lines[1].find(R"("reason":"not a std::exception")"), std::string::npos) << lines[1];
 }
 
 TEST(Log, KnowsWhichLevelsItWrites) {
