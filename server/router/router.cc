@@ -230,6 +230,9 @@ void Router::settle(const RoutedStanza& stanza, CopyFate fate, RoutedLoop* here)
     here = &loop_at(0);
     return here->loop.post([this, stanza, fate, here] { settle(stanza, fate, here); });
   }
+  if (fate == CopyFate::acked && here->settlement && stanza.ticket.node != replication::self_ref) {
+    here->settlement->acked_for_another_node(stanza.id);
+  }
   if (!node_.alive(stanza.ticket.node)) {
     if (fate == CopyFate::acked && here->settlement) here->settlement->forget(stanza);
     return;

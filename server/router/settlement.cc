@@ -140,6 +140,10 @@ bool Settlement::holds_back(const RoutedStanza& stanza) {
   return true;
 }
 
+void Settlement::acked_for_another_node(MessageId id) {
+  acked_elsewhere_.add(id, home_.loop.now());
+}
+
 void Settlement::forget(const RoutedStanza& stanza) {
   if (stanza.id) desk_.remove(stanza.to.bare(), stanza.id);
 }
@@ -237,6 +241,7 @@ void Settlement::look_for_late_comers() {
 void Settlement::on_tick() {
   desk_.on_tick();
   home_.reports->flush();
+  acked_elsewhere_.forget_old(home_.loop.now());
   look_for_late_comers();
   for (const SessionId id : std::exchange(ticking_, {})) {
     if (Recipient* session = home_.sessions.find(id)) session->on_ack_tick();

@@ -10,6 +10,7 @@
 
 #include "server/router/fate_reports.h"
 #include "server/router/offline_desk.h"
+#include "server/router/recent_acks.h"
 #include "server/router/routed_stanza.h"
 
 namespace server {
@@ -45,6 +46,12 @@ class Settlement {
   /// What was sent to the account before is on its way into the store: then takes `stanza`, which
   /// would else be the first to arrive, and routes it afterwards.
   bool holds_back(const RoutedStanza& stanza);
+
+  /// A client of this loop has acknowledged a message for which another node answers.
+  void acked_for_another_node(MessageId id);
+
+  /// Whether a client of this loop has acknowledged it to another node lately, which may be gone.
+  [[nodiscard]] bool was_acked(MessageId id) const { return acked_elsewhere_.has(id); }
 
   /// A client on another loop or node had a message whose loop is gone: it may be stored.
   void forget(const RoutedStanza& stanza);
@@ -102,6 +109,7 @@ class Settlement {
   std::function<void()> all_stored_;
   bool is_ending_ = false;
   std::vector<SessionId> ticking_;
+  RecentAcks acked_elsewhere_;
 
   // By bare JID: how many of an account's messages are on their way into the store, and what was
   // sent to it since. One with none stays for a while: what was stored has not been offered.

@@ -236,7 +236,8 @@ bool Session::deliver(const RoutedStanza& stanza) {
     return true;
   }
   // What a node that died had stored, and sent us all the same: once is enough.
-  if (stanza.is_restored && acks_ && acks_->holds(stanza.id)) {
+  if (stanza.is_restored && acks_ &&
+      (acks_->holds(stanza.id) || home_.settlement->was_acked(stanza.id))) {
     services_.router.settle(stanza, CopyFate::acked, &home_);
     return true;
   }

@@ -337,6 +337,28 @@ TEST_F(OfflineCluster, LosesNoAcknowledgedMessageWithTheSendersNodeAndDeliversIt
   EXPECT_EQ(hear(later, 0), Bodies{});
 }
 
+// The sender's node has stored the message and is gone before it hears that it was acknowledged.
+TEST_F(OfflineCluster, DeliversNothingAgainThatWasAcknowledgedToANodeThatDied) {
+  ClusterOfNodes cluster = cluster_of(2);
+  XmppClient romeo = client_at(cluster.node(0), "romeo", "orchard", false);
+  enable_acks(romeo);
+  XmppClient juliet = client_at(cluster.node(1), "juliet", "balcony", false);
+  enable_acks(juliet);
+  juliet.send(available);
+  ASSERT_TRUE(juliet.ask("localhost", "<ping xmlns='urn:xmpp:ping'/>"));
+  say(romeo, "juliet@localhost", "hello");
+  EXPECT_EQ(body_of(*juliet.receive_message()), "hello");
+  romeo.send(request);
+  while (next_ack(romeo) != "1") continue;  // A second later: it is stored.
+  cluster.node(0).pause();
+  acknowledge(juliet, 3);
+  ASSERT_TRUE(juliet.ask("localhost", "<ping xmlns='urn:xmpp:ping'/>"));
+  cluster.node(0).kill();
+  EXPECT_EQ(hear(juliet, 0), Bodies{});
+  XmppClient later = client_at(cluster.node(1), "juliet", "chamber");
+  EXPECT_EQ(hear(later, 0), Bodies{});
+}
+
 // design.md G5
 TEST_F(OfflineCluster, TellsTheSenderToTryAgainWhileTheDatabaseIsAway) {
   ClusterOfNodes cluster = cluster_of(2);
