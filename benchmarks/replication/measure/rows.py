@@ -33,13 +33,14 @@ def fresh(cluster, work, keys_each, at=0):
 
 @row("write_cpu")
 def write_cpu(programs, size, options):
-    """CPU of one replicated write: 64 callers, each waiting for its write; and ahead by 1,000."""
+    """CPU of one replicated write: 64 and 1,000 callers, each waiting for its write; in bulks."""
     count = int(300_000 * size)
     with Cluster(programs, 3, options) as cluster:
         for number, node in enumerate(cluster.nodes):
             node.ask(f"put {number * 10_000_000} {int(100_000 * size)}")
         cluster.until_whole()
         callers, cpu_callers = fresh(cluster, f"acknowledged {count} 64 1000000 {count}", count)
+        many, cpu_many = fresh(cluster, f"acknowledged {count} 1000 5000000 {count}", count)
         ahead, cpu_ahead = fresh(cluster, f"windowed {count} 1000 2000000 {count}", count)
         far, cpu_far = fresh(cluster, f"windowed {count} 20000 3000000 {count}", count)
         before = cluster.cpu()
@@ -51,9 +52,11 @@ def write_cpu(programs, size, options):
         return {
             "cpu_us_64_callers": cpu_callers,
             "cpu_us_64_callers_on_each": cpu_everywhere,
+            "cpu_us_1000_callers": cpu_many,
             "cpu_us_ahead_by_1000": cpu_ahead,
             "cpu_us_ahead_by_20000": cpu_far,
             "writes_s_64_callers": callers["writes"] / callers["seconds"],
+            "writes_s_1000_callers": many["writes"] / many["seconds"],
             "writes_s_64_callers_on_each": sum(
                 a["writes"] / a["seconds"] for a in answers),
             "writes_s_ahead_by_1000": ahead["writes"] / ahead["seconds"],
