@@ -73,14 +73,18 @@ class Table {
   void find(const Key& key, Visit visit) const {
     std::string group, member;
     KeyCodec<Key>::encode(key, group, member);
-    core_.find(group, member, [&](const RecordView& at) {
-      Record record{};
-      if (decode(core_, at, record)) visit(at.owner, std::as_const(record));
-    });
+    find(group, member, std::move(visit));
   }
 
-  /// [any thread] Calls `visit(NodeRef owner, const Key&, const Record&)` for each record of the
-  /// group, as encoded by KeyCodec, whose owner is alive.
+  /// The same for a key as KeyCodec encodes it: makes no key, so it allocates nothing.
+  template <class Visit>
+  void find(std::string_view group, std::string_view member, Visit visit) const {
+    core_.find(group, member, typed(visit));
+  }
+
+  /// [any thread] Calls `visit(NodeRef owner, const Key&, const Record&)`, or a `visit` that asks
+  /// for no key and saves making it, for each record of the group, as encoded by KeyCodec, whose
+  /// owner is alive.
   template <class Visit>
   void find_group(std::string_view group, Visit visit) const {
     core_.find_group(group, typed(visit));
@@ -178,9 +182,13 @@ class Table {
   template <class Visit>
   auto typed(Visit& visit) const {
     return [this, &visit](const RecordView& at) {
-      Key key{};
       Record record{};
-      if (KeyCodec<Key>::decode(at.group, at.member, key) && decode(core_, at, record)) {
+      if (!decode(core_, at, record)) return;
+      if constexpr (std::is_invocable_v<Visit&, NodeRef, const Record&>) {
+        visit(at.owner, std::as_const(record));
+      } else {
+        Key key{};
+        if (!KeyCodec<Key>::decode(at.group, at.member, key)) return;
         visit(at.owner, std::as_const(key), std::as_const(record));
       }
     };

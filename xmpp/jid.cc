@@ -213,12 +213,16 @@ bool is_plain(char c, std::uint8_t kind) {
   return (plain_kinds[static_cast<unsigned char>(c)] & kind) != 0;
 }
 
+}  // namespace
+
 /// Nearly every JID is ASCII on a plain host name, and then needs no libidn and one look at each
-/// byte: `text`, with its localpart up to `at` and its domain up to `slash`, prepared into `out`.
-/// False: it is not such a one, or not valid; the long way says which.
-bool prepare_plain(std::string_view text, std::size_t at, std::size_t slash, std::string& out) {
-  if (text.empty() || text.size() > part_bytes_max) {
-    return false;
+/// byte: `text` has its localpart up to `at` and its domain up to `slash`. Empty: it is not such a
+/// one, or not valid; the long way says which.
+Jid Jid::parse_plain(std::string_view text, std::size_t at, std::size_t slash) {
+  std::array<char, part_bytes_max>
+      out;  // NOLINT(*-pro-type-member-init): written before it is read.
+  if (text.empty() || text.size() > out.size()) {
+    return {};
   }
   const auto is_all = [&](std::size_t begin, std::size_t end, std::uint8_t kind) {
     return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -227,16 +231,17 @@ bool prepare_plain(std::string_view text, std::size_t at, std::size_t slash, std
   };
   const std::size_t domain = at == 0 ? 0 : at + 1;
   if (!is_all(0, at, plain_local) || !is_all(domain, slash, plain_label) ||
-      !is_all(slash == text.size() ? slash : slash + 1, text.size(), plain_resource)) {
-    return false;
+      !is_all(slash, text.size(), plain_resource)) {
+    return {};
   }
-  out = text;
-  std::transform(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(slash), out.begin(), lower);
-  const std::string_view host = std::string_view(out).substr(domain, slash - domain);
-  return has_host_labels(host) && !has_a_label(host);
+  const auto resource = text.begin() + static_cast<std::ptrdiff_t>(slash);
+  std::copy(resource, text.end(), std::transform(text.begin(), resource, out.begin(), lower));
+  const std::string_view host(out.data() + domain, slash - domain);
+  if (!has_host_labels(host) || has_a_label(host)) {
+    return {};
+  }
+  return {{out.data(), text.size()}, at, slash};
 }
-
-}  // namespace
 
 Result<Jid> Jid::parse(std::string_view text) {
   // RFC 7622 §3.2: first the '/', then the '@', so that a resource may hold both.
@@ -246,11 +251,8 @@ Result<Jid> Jid::parse(std::string_view text) {
   if (at == 0 || (slash != text.npos && slash + 1 == text.size())) {
     return Errc::jid_malformed;
   }
-  const std::size_t local_end = at == address.npos ? 0 : at;
-  Jid plain;
-  if (prepare_plain(text, local_end, address.size(), plain.text_)) {
-    plain.local_end_ = static_cast<std::uint16_t>(local_end);
-    plain.domain_end_ = static_cast<std::uint16_t>(address.size());
+  Jid plain = parse_plain(text, at == address.npos ? 0 : at, address.size());
+  if (!plain.is_empty()) {
     return plain;
   }
   return make(at == address.npos ? std::string_view() : address.substr(0, at),
@@ -259,41 +261,37 @@ Result<Jid> Jid::parse(std::string_view text) {
 }
 
 Result<Jid> Jid::make(std::string_view local, std::string_view domain, std::string_view resource) {
-  Jid jid;
+  std::string text;
   if (!local.empty()) {
     Result<std::string> prepared = prepare_local(local);
     if (prepared.has_error()) {
       return prepared.error();
     }
-    jid.text_ = std::move(*prepared);
-    jid.local_end_ = static_cast<std::uint16_t>(jid.text_.size());
-    jid.text_ += '@';
+    text = std::move(*prepared);
+  }
+  const std::size_t local_end = text.size();
+  if (local_end != 0) {
+    text += '@';
   }
   const Result<std::string> prepared = prepare_domain(domain);
   if (prepared.has_error()) {
     return prepared.error();
   }
-  jid.text_ += *prepared;
-  jid.domain_end_ = static_cast<std::uint16_t>(jid.text_.size());
-  return resource.empty() ? Result<Jid>(std::move(jid)) : jid.with_resource(resource);
+  text += *prepared;
+  const Jid bare(text, local_end, text.size());
+  return resource.empty() ? Result<Jid>(bare) : bare.with_resource(resource);
 }
 
-Jid Jid::bare() const {
-  Jid jid;
-  jid.text_ = bare_str();
-  jid.local_end_ = local_end_;
-  jid.domain_end_ = domain_end_;
-  return jid;
-}
+Jid Jid::bare() const { return is_bare() ? *this : Jid(bare_str(), local_end_, domain_end_); }
 
 Result<Jid> Jid::with_resource(std::string_view resource) const {
   const Result<std::string> prepared = prepare_resource(resource);
   if (prepared.has_error()) {
     return prepared.error();
   }
-  Jid jid = bare();
-  jid.text_.append("/").append(*prepared);
-  return jid;
+  std::string text(bare_str());
+  text.append("/").append(*prepared);
+  return Jid(text, local_end_, domain_end_);
 }
 
 }  // namespace xmpp

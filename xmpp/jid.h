@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <string>
 #include <string_view>
 
 #include "xmpp/error.h"
+#include "xmpp/shared_text.h"
 
 namespace xmpp {
 
@@ -19,6 +19,8 @@ namespace xmpp {
 /// profiles of RFC 6122 (Nodeprep, IDNA's Nameprep, Resourceprep) rather than PRECIS: it is what
 /// deployed servers compare with, and both agree on what is in use. Two JIDs are the same address
 /// exactly when they are equal.
+///
+/// A copy allocates nothing: all share one text.
 ///
 /// Threads: a value; distinct objects may be used from any thread.
 class Jid {
@@ -40,7 +42,7 @@ class Jid {
   }
   /// Without the '/'; empty for a bare JID.
   std::string_view resource() const noexcept {
-    return is_bare() ? std::string_view() : std::string_view(text_).substr(domain_end_ + 1u);
+    return is_bare() ? std::string_view() : text_.view().substr(domain_end_ + 1u);
   }
 
   bool is_empty() const noexcept { return text_.empty(); }
@@ -56,22 +58,29 @@ class Jid {
   Result<Jid> with_resource(std::string_view resource) const;
 
   /// The whole address, `romeo@localhost/orchard`.
-  const std::string& str() const noexcept { return text_; }
+  std::string_view str() const noexcept { return text_; }
   /// `romeo@localhost`. A view of this object.
   std::string_view bare_str() const noexcept { return view(0, domain_end_); }
 
   friend bool operator==(const Jid& a, const Jid& b) noexcept { return a.text_ == b.text_; }
   friend std::strong_ordering operator<=>(const Jid& a, const Jid& b) noexcept {
-    return a.text_.compare(b.text_) <=> 0;
+    return a.str() <=> b.str();
   }
 
  private:
+  Jid(std::string_view text, std::size_t local_end, std::size_t domain_end)
+      : text_(text),
+        local_end_(static_cast<std::uint16_t>(local_end)),
+        domain_end_(static_cast<std::uint16_t>(domain_end)) {}
+
+  static Jid parse_plain(std::string_view text, std::size_t at, std::size_t slash);
+
   std::size_t domain_begin() const noexcept { return local_end_ == 0 ? 0u : local_end_ + 1u; }
   std::string_view view(std::size_t begin, std::size_t size) const noexcept {
-    return std::string_view(text_).substr(begin, size);
+    return text_.view().substr(begin, size);
   }
 
-  std::string text_;
+  SharedText text_;
   std::uint16_t local_end_ = 0;   // Where the '@' stands; 0 if there is no localpart.
   std::uint16_t domain_end_ = 0;  // Where the '/' stands, or the size.
 };
@@ -81,6 +90,6 @@ class Jid {
 template <>
 struct std::hash<xmpp::Jid> {
   std::size_t operator()(const xmpp::Jid& jid) const noexcept {
-    return std::hash<std::string>()(jid.str());
+    return std::hash<std::string_view>()(jid.str());
   }
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "xmpp/element_scanner.h"
 #include "xmpp/escape.h"
@@ -9,6 +10,8 @@
 
 namespace xmpp {
 namespace {
+
+constexpr std::size_t scratch_bytes_max = 16384;  // Bigger ones are rare: their memory goes back.
 
 StanzaKind kind_named(std::string_view name) {
   if (name == "message") return StanzaKind::message;
@@ -51,10 +54,10 @@ StanzaHead StanzaHead::of(std::string_view bytes, const ElementScan& scan) {
   return head;
 }
 
-std::string forwarded(std::string_view bytes, const StanzaHead& head, std::string_view from,
-                      std::string_view to) {
-  std::string out;
-  out.reserve(bytes.size() + from.size() + to.size() + 16);
+SharedText forwarded(std::string_view bytes, const StanzaHead& head, std::string_view from,
+                     std::string_view to) {
+  thread_local std::string out;  // For its memory.
+  out.clear();
   out += bytes.substr(0, head.name_end);
   out += " from='";
   append_escaped_attr(out, from);
@@ -71,7 +74,9 @@ std::string forwarded(std::string_view bytes, const StanzaHead& head, std::strin
     at = span.end;
   }
   out += bytes.substr(at);
-  return out;
+  SharedText text(out);
+  if (out.capacity() > scratch_bytes_max) std::string().swap(out);
+  return text;
 }
 
 }  // namespace xmpp

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
+#include "xmpp/shared_text.h"
 #include "xmpp/stanza_kind.h"
 
 namespace xmpp {
@@ -41,7 +41,7 @@ struct StanzaHead {
 /// The stanza `bytes`, whose head is `head`, with `from` and `to` in place of its own, for a stream
 /// whose default namespace is jabber:client. All else goes on byte for byte; `from` and `to` are
 /// plain text.
-std::string forwarded(std::string_view bytes, const StanzaHead& head, std::string_view from,
-                      std::string_view to);
+SharedText forwarded(std::string_view bytes, const StanzaHead& head, std::string_view from,
+                     std::string_view to);
 
 }  // namespace xmpp

@@ -2,25 +2,35 @@
 
 #include <array>
 #include <atomic>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/system/error_code.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "server/loop/descriptor.h"
+
 namespace server {
 
 namespace asio = boost::asio;
 
-/// One event loop: an `io_context` run by one thread, the home of the sessions that it accepted.
+/// One event loop: an epoll set and one thread, the home of the sessions that it accepted.
 ///
-/// Code on a loop never overlaps with itself, so what lives on it needs no locks. Others reach it
-/// through its mailbox, whose tasks are taken in batches: many senders cost the loop one wake-up.
+/// A turn waits for descriptors, tells those who watch them, runs the mailbox and what is due, and
+/// flushes what all of that produced. Code on a loop never overlaps with itself, so what lives on
+/// it needs no locks. Others reach it through its mailbox, whose tasks are taken in batches: many
+/// senders cost the loop one wake-up, and none while it is awake.
+///
+/// Asio's coroutines run on it by executor(); its sockets and timers do not: a turn of their
+/// reactor costs two system calls a message more than the message needs (design 0013).
 ///
 /// Threads: everything belongs to the loop's own thread unless marked [any loop].
 class Loop {
@@ -36,13 +46,41 @@ class Loop {
     ~Flushable() = default;
   };
 
+  /// What is told that a descriptor is ready; see `watch()`.
+  class Watcher {
+   public:
+    /// `events` as of epoll: those asked for, and EPOLLERR and EPOLLHUP asked or not. Comes again
+    /// each turn while it is so. May come for nothing.
+    virtual void on_ready(std::uint32_t events) = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+
   explicit Loop(std::size_t index);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  asio::io_context& context() { return context_; }
   std::size_t index() const { return index_; }
+
+  /// [any loop] Runs coroutines and completions on this loop, through its mailbox.
+  asio::any_io_executor executor();
+
+  /// Tells `watcher`, which is kept alive meanwhile, of `events` on a descriptor; once more for the
+  /// same descriptor: changes what it is told of. Errors: those of the system, when it has no room.
+  boost::system::error_code watch(int descriptor, std::uint32_t events,
+                                  std::shared_ptr<Watcher> watcher);
+
+  /// Ends that. Before the descriptor is closed.
+  void unwatch(int descriptor);
+
+  /// Runs `task` after `wait`. There is no taking it back. For rare things: it is not for each
+  /// session to have one.
+  void after(std::chrono::nanoseconds wait, Task task);
+
+  /// The same for a coroutine of this loop.
+  asio::awaitable<void> delay(std::chrono::nanoseconds wait);
 
   /// [any loop] Runs `task` on this loop, after those that came before it. For what the node itself
   /// has to do, of which there is never more than one a session or a second.
@@ -55,7 +93,7 @@ class Loop {
   /// Calls `object.flush()` once at the end of this turn, so that all that a turn produced for one
   /// connection leaves in one write. The object must not be destroyed before: it is kept by
   /// `owner`.
-  void flush_later(std::shared_ptr<Flushable> object);
+  void flush_later(std::shared_ptr<Flushable> object) { dirty_.push_back(std::move(object)); }
 
   /// Calls `tick` about every `tick_interval`, for the loop's life.
   void on_tick(std::function<void()> tick) { ticks_.push_back(std::move(tick)); }
@@ -79,21 +117,32 @@ class Loop {
   /// itself.
   void stop();
 
+  /// Instead of start(), for tests: takes turns on the calling thread until there is nothing to do.
+  void poll();
+
   static constexpr auto tick_interval = std::chrono::milliseconds(250);
 
   /// Some seconds of a full loop's work: who finds that much waiting is better told now.
   static constexpr std::size_t mailbox_bytes_max = 16 << 20;
 
  private:
-  void arm_tick();
+  class Executor;
+
+  bool turn(bool may_wait);  // True if there was something to do.
+  int wait_ms();
+  void tick();
+  void ring();
   bool enter(Task& task, std::size_t bytes, std::size_t bytes_max);
-  void drain_mailbox();
+  bool drain_mailbox();
+  bool run_due();
   void flush_all();
 
   const std::size_t index_;
-  asio::io_context context_;
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
-  asio::steady_timer timer_;
+  asio::execution_context context_;  // Asio's name for where an executor runs things.
+  Descriptor epoll_;
+  Descriptor bell_;                                 // Rung for a loop that waits.
+  std::vector<std::shared_ptr<Watcher>> watchers_;  // By descriptor.
+  std::multimap<std::chrono::steady_clock::time_point, Task> timers_;
   std::vector<std::function<void()>> ticks_;
   std::chrono::steady_clock::time_point now_ = std::chrono::steady_clock::now();
   std::atomic<std::int64_t> last_tick_;
@@ -101,12 +150,13 @@ class Loop {
 
   std::mutex mailbox_mutex_;
   std::vector<Task> mailbox_;      // Under mailbox_mutex_, …
-  std::size_t mailbox_bytes_ = 0;  // … this too.
+  std::size_t mailbox_bytes_ = 0;  // … this too, …
+  bool is_waiting_ = false;        // … and whether the thread waits, or is about to, unrung.
   std::vector<Task> batch_;
 
   std::vector<std::shared_ptr<Flushable>> dirty_;
   std::vector<std::shared_ptr<Flushable>> flushing_;
-  bool flush_posted_ = false;
+  std::atomic<bool> is_stopping_ = false;
   std::thread thread_;
 };
 

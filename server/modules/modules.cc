@@ -24,7 +24,7 @@ void add_modules(IqHandlers& handlers, const ModuleContext& context) {
 
 void answer_later(const IqRequest& request, asio::awaitable<void> work) {
   asio::co_spawn(
-      request.home.loop.context(), std::move(work), [request](std::exception_ptr failed) {
+      request.home.loop.executor(), std::move(work), [request](std::exception_ptr failed) {
         if (!failed) return;
         log::failed_unexpectedly("modules", failed);
         request.reply(request.iq->error_reply(xmpp::StanzaErrorCondition::internal_server_error));

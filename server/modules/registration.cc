@@ -124,8 +124,8 @@ void add_registration(IqHandlers& handlers, const ModuleContext& context) {
             return request.reply(
                 request.iq->error_reply(xmpp::StanzaErrorCondition::not_acceptable));
           }
-          spawn(request.home.loop.context().get_executor(), change(context, std::move(wish)),
-                request.iq->copy(), request.reply);
+          spawn(request.home.loop.executor(), change(context, std::move(wish)), request.iq->copy(),
+                request.reply);
         });
   }
 }

@@ -2,10 +2,13 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <cerrno>
 #include <utility>
 
 #include "server/log/log.h"
@@ -15,7 +18,10 @@ namespace {
 
 constexpr std::size_t slices = 8;  // A bound stream is looked at every two seconds.
 constexpr int backlog = 4096;
+constexpr int accepts_per_turn = 64;
 constexpr auto accept_retry = std::chrono::milliseconds(100);
+
+boost::system::error_code last_error() { return {errno, boost::system::system_category()}; }
 
 void set_option(int socket, int level, int option, int value) {
   // An option that this kernel lacks costs comfort, not correctness.
@@ -34,46 +40,49 @@ boost::system::error_code ClientListener::open(const Endpoint& endpoint,
   boost::system::error_code error;
   const auto address = asio::ip::make_address(endpoint.host, error);
   if (error) return error;
-  auto acceptor = std::make_unique<Acceptor>(home_.loop.context(), transport);
   const asio::ip::tcp::endpoint at(address, endpoint.port);
-  acceptor->acceptor.open(at.protocol(), error);
-  if (error) return error;
-  set_option(acceptor->acceptor.native_handle(), SOL_SOCKET, SO_REUSEADDR, 1);
-  set_option(acceptor->acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, 1);
-  acceptor->acceptor.bind(at, error);
-  if (error) return error;
-  acceptor->acceptor.listen(backlog, error);
-  if (error) return error;
-  accept(*acceptor);
+  auto acceptor = std::make_shared<Acceptor>();
+  acceptor->listener = this;
+  acceptor->transport = transport;
+  acceptor->socket = Descriptor(
+      ::socket(at.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  const int socket = acceptor->socket.number();
+  if (socket < 0) return last_error();
+  set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+  set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (::bind(socket, at.data(), static_cast<socklen_t>(at.size())) != 0) return last_error();
+  if (::listen(socket, backlog) != 0) return last_error();
+  if (error = home_.loop.watch(socket, EPOLLIN, acceptor); error) return error;
   acceptors_.push_back(std::move(acceptor));
   return {};
 }
 
 void ClientListener::accept(Acceptor& acceptor) {
-  acceptor.acceptor.async_accept(
-      [this, &acceptor](boost::system::error_code error, asio::ip::tcp::socket socket) {
-        if (error == asio::error::operation_aborted) return;
-        if (error) {
-          // Hardening P4: out of descriptors. The connection stays in the kernel's queue; trying
-          // again at once would only burn the CPU.
-          log::event(log::Level::warning, "listen", "accept_failed", {{"reason", error.message()}});
-          acceptor.retry.expires_after(accept_retry);
-          acceptor.retry.async_wait([this, &acceptor](boost::system::error_code stopped) {
-            if (!stopped) accept(acceptor);
-          });
-          return;
-        }
-        add(std::move(socket), acceptor.transport);
-        accept(acceptor);
-      });
+  for (int count = 0; count < accepts_per_turn; ++count) {
+    Descriptor socket(
+        ::accept4(acceptor.socket.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (socket) {
+      add(std::move(socket), acceptor.transport);
+      continue;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+    if (errno == ECONNABORTED || errno == EINTR) continue;
+    // Hardening P4: out of descriptors. The connection stays in the kernel's queue; trying again at
+    // once would only burn the CPU.
+    log::event(log::Level::warning, "listen", "accept_failed",
+               {{"reason", last_error().message()}});
+    home_.loop.unwatch(acceptor.socket.number());
+    home_.loop.after(accept_retry, [this, weak = acceptor.weak_from_this()] {
+      const auto kept = weak.lock();
+      if (kept && kept->socket) (void)home_.loop.watch(kept->socket.number(), EPOLLIN, kept);
+    });
+    return;
+  }
 }
 
-void ClientListener::add(asio::ip::tcp::socket socket, ClientStream::Transport transport) {
-  boost::system::error_code error;
-  socket.non_blocking(true, error);
-  if (error) return;  // It was reset before it was accepted.
-  set_option(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT,
+void ClientListener::add(Descriptor socket, ClientStream::Transport transport) {
+  set_option(socket.number(), IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(socket.number(), IPPROTO_TCP, TCP_USER_TIMEOUT,
              static_cast<int>(services_.config.limits.write_timeout.count()));
   auto stream = std::make_shared<ClientStream>(home_, services_, std::move(socket), transport,
                                                [this](ClientStream& ended) { remove(ended); });
@@ -117,9 +126,8 @@ void ClientListener::on_tick() {
 
 void ClientListener::close_acceptors() {
   for (auto& acceptor : acceptors_) {
-    boost::system::error_code ignored;  // Closing is all there is left to do.
-    acceptor->acceptor.close(ignored);
-    acceptor->retry.cancel();
+    home_.loop.unwatch(acceptor->socket.number());
+    acceptor->socket.close();
   }
 }
 

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/system/result.hpp>
+#include <boost/system/error_code.hpp>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +9,8 @@
 #include <vector>
 
 #include "server/config/endpoint.h"
+#include "server/loop/descriptor.h"
+#include "server/loop/loop.h"
 #include "server/stream/client_stream.h"
 
 namespace server {
@@ -38,22 +39,21 @@ class ClientListener {
   std::size_t streams() const { return young_.size() + bound_.size(); }
 
  private:
-  struct Acceptor {
-    Acceptor(asio::io_context& context, ClientStream::Transport transport)
-        : acceptor(context), retry(context), transport(transport) {}
-    asio::ip::tcp::acceptor acceptor;
-    asio::steady_timer retry;
-    ClientStream::Transport transport;
+  struct Acceptor final : Loop::Watcher, std::enable_shared_from_this<Acceptor> {
+    void on_ready(std::uint32_t) override { listener->accept(*this); }
+    ClientListener* listener = nullptr;
+    Descriptor socket;
+    ClientStream::Transport transport{};
   };
 
   void accept(Acceptor& acceptor);
-  void add(asio::ip::tcp::socket socket, ClientStream::Transport transport);
+  void add(Descriptor socket, ClientStream::Transport transport);
   void on_tick();
   void remove(ClientStream& stream);
 
   RoutedLoop& home_;
   StreamServices& services_;
-  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::vector<std::shared_ptr<Acceptor>> acceptors_;
 
   // Streams on their way to a session are looked at each tick, the others in turns.
   std::unordered_map<ClientStream*, std::shared_ptr<ClientStream>> young_;

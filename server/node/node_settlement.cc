@@ -52,7 +52,7 @@ bool ServerNode::is_alive(const std::string& holder) {
 
 void ServerNode::take_over_from(const replication::NodeId& peer) {
   if (const auto ref = cluster_.node().ref(peer)) router_.on_node_gone(*ref);
-  asio::co_spawn(loops_.front()->loop.context(),
+  asio::co_spawn(loops_.front()->loop.executor(),
                  offer_what_was_held(offline_, router_, holder_of(peer)), rethrow);
 }
 

@@ -1,5 +1,6 @@
 #include "server/node/server_node.h"
 
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <thread>
 #include <utility>

@@ -5,6 +5,7 @@
 
 #include "xmpp/escape.h"
 #include "xmpp/namespaces.h"
+#include "xmpp/shared_text.h"
 
 namespace server {
 namespace {
@@ -34,7 +35,7 @@ RoutedStanza notification(const xmpp::Jid& account, const std::string& event) {
   message.from = account;
   message.to = account;
   // One text for all who get it: without `to` it is for its receiver (RFC 6120 §8.1.1.2).
-  message.xml = std::make_shared<const std::string>(
+  message.xml = xmpp::SharedText(
       "<message type='headline' from='" + xmpp::escape_attr(account.str()) +
       "'><event xmlns='http://jabber.org/protocol/pubsub#event'>" + event + "</event></message>");
   return message;
@@ -174,7 +175,7 @@ asio::awaitable<PepResult<PepNode>> Pep::read(xmpp::Jid account, std::string nod
 asio::awaitable<void> Pep::last_items(xmpp::Jid account, Deliver deliver) {
   const auto roster = co_await rosters_.load(account);
   if (roster.has_error()) co_return;
-  std::vector<std::string> owners = {account.str()};
+  std::vector<std::string> owners = {std::string(account.str())};
   for (const RosterItem& item : roster->items()) {
     if (item.subscription.to == Half::active) owners.push_back(item.contact);
   }

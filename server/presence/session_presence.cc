@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <charconv>
 #include <chrono>
 #include <exception>
@@ -55,7 +53,7 @@ void SessionPresence::on_sent(const xmpp::Stanza& stanza, bool has_to, const xmp
   sent.read_at = home_.counters.read_at;
   // RFC 6121 §4.7.1: other types are none.
   if (!is_known(type)) return refuse(std::move(sent), xmpp::StanzaErrorCondition::bad_request);
-  if (sent.xml->size() > presence_bytes_max) {
+  if (sent.xml.size() > presence_bytes_max) {
     return refuse(std::move(sent), xmpp::StanzaErrorCondition::policy_violation);
   }
   if (has_to) {
@@ -71,7 +69,7 @@ void SessionPresence::on_sent(const xmpp::Stanza& stanza, bool has_to, const xmp
 
 void SessionPresence::send_directed(RoutedStanza presence) {
   // RFC 6121 §4.6.3: those who are told of every change anyway need not be remembered.
-  const bool is_told = contacts_ && last_ && contacts_->find(presence.to.bare_str()).from;
+  const bool is_told = contacts_ && !last_.empty() && contacts_->find(presence.to.bare_str()).from;
   const auto known = std::find(directed_.begin(), directed_.end(), presence.to);
   if (presence.type.empty() && known == directed_.end() && !is_told) {
     if (directed_.size() >= directed_max) {
@@ -101,7 +99,7 @@ void SessionPresence::become_unavailable(const RoutedStanza& presence) {
   if (std::exchange(record_.is_available, false)) {
     tell(jid_.bare_str(), presence);
     broadcast(presence);
-    last_.reset();
+    last_ = {};
     record_.priority = 0;
     services_.directory.update(jid_, record_);
   }
@@ -118,12 +116,11 @@ asio::awaitable<std::optional<Roster>> SessionPresence::read_roster(xmpp::Jid ac
   std::chrono::milliseconds wait = retry_min;
   for (;;) {
     auto roster = co_await services_.rosters.load(account);
-    if (has_left_ || round != round_ || !last_) co_return std::nullopt;
+    if (has_left_ || round != round_ || last_.empty()) co_return std::nullopt;
     // What was pushed meanwhile is not in what was read before: then once more.
     if (roster && roster->version() >= version_) co_return *std::move(roster);
     if (!roster && roster.error() == StorageErrc::stopped) co_return std::nullopt;
-    asio::steady_timer timer(home_.loop.context(), wait);
-    co_await timer.async_wait(asio::use_awaitable);
+    co_await home_.loop.delay(wait);
     if (has_left_ || round != round_) co_return std::nullopt;
     wait = std::min<std::chrono::milliseconds>(2 * wait, retry_max);
   }
@@ -144,7 +141,7 @@ asio::awaitable<void> SessionPresence::meet_contacts(xmpp::Jid account, std::uin
     if (!from) continue;
     const std::string xml =
         item.request.empty() ? presence_xml("subscribe", item.contact) : item.request;
-    RoutedStanza request = own("subscribe", std::make_shared<const std::string>(xml));
+    RoutedStanza request = own("subscribe", xml);
     request.from = *from;
     tell_client(std::move(request));
   }
@@ -177,13 +174,13 @@ void SessionPresence::on_push(xmpp::Element query) {
   if (!contacts_ || !is_next) {
     // Pushes of two nodes may pass each other, or one be lost: what is stored is right.
     version_ = std::max(version_, version);
-    if (contacts_ && last_) spawn(read_contacts_again(jid_.bare(), round_));
+    if (contacts_ && !last_.empty()) spawn(read_contacts_again(jid_.bare(), round_));
     return;
   }
   version_ = version;
   const bool was_seen = contacts_->find(item->contact).from;
   contacts_->set({item->contact, item->to, item->from});
-  if (!last_ || was_seen == item->from) return;
+  if (last_.empty() || was_seen == item->from) return;
   // RFC 6121 §3.1.5, §3.2.2, §3.3.3
   tell(item->contact, item->from ? own("", last_) : unavailable());
 }
@@ -191,7 +188,7 @@ void SessionPresence::on_push(xmpp::Element query) {
 void SessionPresence::on_probe(const RoutedStanza& probe) const {
   // The server writes `from`, so it can be trusted. RFC 6121 §4.3.2: who may not see us gets no
   // answer, as if we were not here.
-  if (!last_) return;
+  if (last_.empty()) return;
   const std::string_view asker = probe.from.bare_str();
   if (asker != jid_.bare_str() && !(contacts_ && contacts_->find(asker).from)) return;
   RoutedStanza presence = own("", last_);
@@ -200,14 +197,12 @@ void SessionPresence::on_probe(const RoutedStanza& probe) const {
 }
 
 void SessionPresence::on_gone(const GoneSessions& gone) {
-  if (!last_) return;
+  if (last_.empty()) return;
   const auto tell_of = [&](std::string_view account) {
     const auto found = gone.find(account);
     if (found == gone.end()) return;
     for (const xmpp::Jid& session : found->second) {
-      RoutedStanza presence =
-          own("unavailable",
-              std::make_shared<const std::string>(presence_xml("unavailable", session.str())));
+      RoutedStanza presence = own("unavailable", presence_xml("unavailable", session.str()));
       presence.from = session;
       tell_client(std::move(presence));
     }
@@ -220,7 +215,7 @@ void SessionPresence::on_gone(const GoneSessions& gone) {
 }
 
 void SessionPresence::on_node_back(replication::NodeRef node) {
-  if (!last_) return;
+  if (last_.empty()) return;
   probe(jid_.bare_str(), node);
   if (!contacts_) return;
   contacts_->for_each([&](const ContactList::Contact& contact) {
@@ -269,7 +264,7 @@ asio::awaitable<void> SessionPresence::carry_out_requests(xmpp::Jid account) {
 }
 
 void SessionPresence::spawn(asio::awaitable<void> work, void (SessionPresence::*give_up)()) {
-  asio::co_spawn(home_.loop.context(), std::move(work),
+  asio::co_spawn(home_.loop.executor(), std::move(work),
                  [self = shared_from_this(), give_up](std::exception_ptr failed) {
                    if (!failed) return;
                    log::failed_unexpectedly("presence", failed);
@@ -315,7 +310,7 @@ void SessionPresence::probe(std::string_view account, std::optional<replication:
     if (!probe) {
       auto to = xmpp::Jid::parse(account);
       if (!to) return;
-      probe = own("probe", std::make_shared<const std::string>(presence_xml("probe", jid_.str())));
+      probe = own("probe", presence_xml("probe", jid_.str()));
       probe->to = *std::move(to);
     }
     services_.router.deliver(entry.address, *probe, &home_);
@@ -326,8 +321,7 @@ void SessionPresence::refuse(RoutedStanza stanza, xmpp::StanzaErrorCondition con
   services_.router.bounce(stanza, condition, &home_);
 }
 
-RoutedStanza SessionPresence::own(std::string_view type,
-                                  std::shared_ptr<const std::string> xml) const {
+RoutedStanza SessionPresence::own(std::string_view type, xmpp::SharedText xml) const {
   RoutedStanza presence;
   presence.kind = xmpp::Stanza::Kind::presence;
   presence.type = type;
@@ -338,8 +332,7 @@ RoutedStanza SessionPresence::own(std::string_view type,
 }
 
 RoutedStanza SessionPresence::unavailable() const {
-  return own("unavailable",
-             std::make_shared<const std::string>(presence_xml("unavailable", jid_.str())));
+  return own("unavailable", presence_xml("unavailable", jid_.str()));
 }
 
 }  // namespace server

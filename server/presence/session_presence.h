@@ -14,6 +14,7 @@
 #include "server/router/router.h"
 #include "server/router/session_record.h"
 #include "xmpp/jid.h"
+#include "xmpp/shared_text.h"
 #include "xmpp/stanza.h"
 
 namespace server {
@@ -90,7 +91,7 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
   void tell_client(RoutedStanza presence);
   void probe(std::string_view account, std::optional<replication::NodeRef> only_on = {});
   void refuse(RoutedStanza stanza, xmpp::StanzaErrorCondition condition);
-  RoutedStanza own(std::string_view type, std::shared_ptr<const std::string> xml) const;
+  RoutedStanza own(std::string_view type, xmpp::SharedText xml) const;
   RoutedStanza unavailable() const;
 
   RoutedLoop& home_;
@@ -98,12 +99,12 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
   const xmpp::Jid& jid_;
   SessionRecord& record_;
 
-  std::shared_ptr<const std::string> last_;  // As broadcast; null while unavailable.
-  std::optional<ContactList> contacts_;      // Once read.
-  std::uint64_t version_ = 0;                // Of contacts_, or of the latest push before them.
-  std::uint64_t round_ = 0;          // Counts initial presences: whose reading is still wanted.
-  std::vector<xmpp::Jid> directed_;  // Who else has been sent available presence.
-  std::list<Request> requests_;      // The first one is being carried out.
+  xmpp::SharedText last_;                // As broadcast; empty while unavailable.
+  std::optional<ContactList> contacts_;  // Once read.
+  std::uint64_t version_ = 0;            // Of contacts_, or of the latest push before them.
+  std::uint64_t round_ = 0;              // Counts initial presences: whose reading is still wanted.
+  std::vector<xmpp::Jid> directed_;      // Who else has been sent available presence.
+  std::list<Request> requests_;          // The first one is being carried out.
   bool has_left_ = false;
 };
 

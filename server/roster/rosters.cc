@@ -5,6 +5,7 @@
 
 #include "server/roster/roster_xml.h"
 #include "xmpp/escape.h"
+#include "xmpp/shared_text.h"
 
 namespace server {
 namespace {
@@ -47,18 +48,17 @@ asio::awaitable<Result<RosterChange>> Rosters::change(xmpp::Jid account, Rule ru
 void Rosters::push(const xmpp::Jid& account, const RosterChange& change, RoutedLoop& here) {
   if (!change.push) return;
   const std::string query = push_query(*change.push, change.version);
-  for (const auto& entry : directory_.find_all(account.bare_str())) {
-    const auto to = account.with_resource(entry.resource);
+  for (const auto& resource : directory_.resources(account.bare_str())) {
+    const auto to = account.with_resource(resource.name);
     if (!to) continue;
     RoutedStanza stanza;
     stanza.kind = xmpp::Stanza::Kind::iq;
     stanza.type = "set";
     stanza.from = account;
     stanza.to = *to;
-    stanza.xml = std::make_shared<const std::string>(
-        "<iq type='set' id='roster-" + std::to_string(change.version) + "' to='" +
-        xmpp::escape_attr(to->str()) + "'>" + query + "</iq>");
-    router_.deliver(entry.address, std::move(stanza), &here);
+    stanza.xml = xmpp::SharedText("<iq type='set' id='roster-" + std::to_string(change.version) +
+                                  "' to='" + xmpp::escape_attr(to->str()) + "'>" + query + "</iq>");
+    router_.deliver(resource.address, stanza, &here);
   }
 }
 
@@ -132,8 +132,8 @@ asio::awaitable<Rosters::Refusal> Rosters::receive(xmpp::Jid contact, xmpp::Jid 
     presence.type = name(request);
     presence.from = account;
     presence.to = contact;
-    presence.xml = std::make_shared<const std::string>(std::move(stanza));
-    router_.route(std::move(presence), &here);
+    presence.xml = stanza;
+    router_.route(presence, &here);
   }
   push(contact, *received, here);
   if (request != SubscriptionRequest::subscribe) co_return std::nullopt;

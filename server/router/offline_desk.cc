@@ -18,18 +18,16 @@ void rethrow(const std::exception_ptr& failure) {
   if (failure) std::rethrow_exception(failure);
 }
 
-std::size_t bytes_of(const OfflineChange& change) {
-  return change.stanza ? change.stanza->size() : 0;
-}
+std::size_t bytes_of(const OfflineChange& change) { return change.stanza.size(); }
 
 }  // namespace
 
 OfflineDesk::OfflineDesk(Loop& loop, OfflineStore& store, std::string holder)
     : loop_(loop), store_(store), holder_(std::move(holder)) {}
 
-void OfflineDesk::keep(const xmpp::Jid& account, MessageId id,
-                       std::shared_ptr<const std::string> stanza, bool is_held, Kept done) {
-  if (waiting_bytes_ + stanza->size() > waiting_bytes_max) {
+void OfflineDesk::keep(const xmpp::Jid& account, MessageId id, xmpp::SharedText stanza,
+                       bool is_held, Kept done) {
+  if (waiting_bytes_ + stanza.size() > waiting_bytes_max) {
     return done(make_error_code(StorageErrc::busy), OfflineOutcome::done);
   }
   add({.change = {.what = OfflineChange::What::keep,
@@ -58,7 +56,7 @@ void OfflineDesk::remove(const xmpp::Jid& account, MessageId id) {
 }
 
 void OfflineDesk::claim(const xmpp::Jid& account, Claimed done) {
-  asio::co_spawn(loop_.context(), claim_for(account, std::move(done)), rethrow);
+  asio::co_spawn(loop_.executor(), claim_for(account, std::move(done)), rethrow);
 }
 
 void OfflineDesk::on_tick() { write_next(); }
@@ -78,7 +76,7 @@ void OfflineDesk::write_next() {
     batch.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
-  asio::co_spawn(loop_.context(), write(std::move(batch)), rethrow);
+  asio::co_spawn(loop_.executor(), write(std::move(batch)), rethrow);
 }
 
 asio::awaitable<void> OfflineDesk::write(std::vector<Pending> batch) {

@@ -31,8 +31,8 @@ class OfflineDesk {
   using Kept = std::function<void(boost::system::error_code, OfflineOutcome)>;
 
   /// Stores `stanza` for `account`; this node holds it if `is_held`. `done` is called once.
-  void keep(const xmpp::Jid& account, MessageId id, std::shared_ptr<const std::string> stanza,
-            bool is_held, Kept done);
+  void keep(const xmpp::Jid& account, MessageId id, xmpp::SharedText stanza, bool is_held,
+            Kept done);
 
   /// `done` is called when it is released.
   void release(const xmpp::Jid& account, MessageId id, std::function<void()> done);

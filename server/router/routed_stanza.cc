@@ -12,13 +12,13 @@ RoutedStanza routed(const xmpp::Stanza& stanza, xmpp::Jid from, xmpp::Jid to) {
   result.type = stanza.type();
   result.from = std::move(from);
   result.to = std::move(to);
-  result.xml = std::make_shared<const std::string>(stanza.to_string());
+  result.xml = stanza.to_string();
   return result;
 }
 
 std::string encode(const RoutedStanza& stanza, std::uint16_t loop, SessionId session) {
   PayloadWriter out(stanza.id ? PayloadKind::message : PayloadKind::stanza,
-                    stanza.xml->size() + stanza.from.str().size() + stanza.to.str().size() + 96);
+                    stanza.xml.size() + stanza.from.str().size() + stanza.to.str().size() + 96);
   if (stanza.id) {
     out.number(stanza.id.at, 8);
     out.number(stanza.id.origin, 8);
@@ -32,7 +32,7 @@ std::string encode(const RoutedStanza& stanza, std::uint16_t loop, SessionId ses
   out.text(stanza.type);
   out.text(stanza.from.str());
   out.text(stanza.to.str());
-  out.rest(*stanza.xml);
+  out.rest(stanza.xml);
   return std::move(out).bytes();
 }
 
@@ -60,7 +60,7 @@ std::optional<Arrival> decode_arrival(std::string_view payload) {
   if (reader.failed() || !from || !to) return std::nullopt;
   arrival.stanza.from = *std::move(from);
   arrival.stanza.to = *std::move(to);
-  arrival.stanza.xml = std::make_shared<const std::string>(reader.rest());
+  arrival.stanza.xml = reader.rest();
   return arrival;
 }
 

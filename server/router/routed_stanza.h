@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include "server/router/session_record.h"
 #include "server/storage/message_id.h"
 #include "xmpp/jid.h"
+#include "xmpp/shared_text.h"
 #include "xmpp/stanza.h"
 
 namespace server {
@@ -30,7 +30,7 @@ struct RoutedStanza {
   std::string type;  ///< As written; empty for none.
   xmpp::Jid from;
   xmpp::Jid to;
-  std::shared_ptr<const std::string> xml;  ///< With `from` and `to` as above.
+  xmpp::SharedText xml;  ///< With `from` and `to` as above.
 
   /// Times that it came to a session that had just ended and was routed anew. Bounded, so that no
   /// stanza travels for ever.

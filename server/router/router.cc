@@ -33,9 +33,14 @@ bool holds_back(const RoutedStanza& stanza, RoutedLoop* here) {
          here->settlement->holds_back(stanza);
 }
 
+template <class Condition>
+void remove_if(SessionDirectory::Entries& entries, Condition condition) {
+  entries.erase(std::remove_if(entries.begin(), entries.end(), condition), entries.end());
+}
+
 /// What a stanza in a mailbox keeps: near enough for a bound.
 std::size_t memory_of(const RoutedStanza& stanza) {
-  return sizeof stanza + stanza.from.str().size() + stanza.to.str().size() + stanza.xml->size();
+  return sizeof stanza + stanza.from.str().size() + stanza.to.str().size() + stanza.xml.size();
 }
 
 }  // namespace
@@ -89,7 +94,7 @@ void Router::displace(const SessionAddress& address) {
   });
 }
 
-void Router::route(RoutedStanza stanza, RoutedLoop* here) {
+void Router::route(const RoutedStanza& stanza, RoutedLoop* here) {
   if (!serves(stanza.to.domain())) {
     // RFC 6120 §10.4: there is no way to other servers yet.
     return bounce(stanza, xmpp::StanzaErrorCondition::remote_server_not_found, here);
@@ -97,11 +102,11 @@ void Router::route(RoutedStanza stanza, RoutedLoop* here) {
   if (!stanza.to.has_local()) {
     return bounce(stanza, xmpp::StanzaErrorCondition::service_unavailable, here);
   }
-  if (stanza.to.is_full()) return route_to_session(std::move(stanza), here);
+  if (stanza.to.is_full()) return route_to_session(stanza, here);
   route_to_account(stanza, here);
 }
 
-void Router::route_to_session(RoutedStanza stanza, RoutedLoop* here) {
+void Router::route_to_session(const RoutedStanza& stanza, RoutedLoop* here) {
   if (const auto entry = directory_.find(stanza.to)) {
     return hand_out(entry->address, stanza, here);
   }
@@ -111,8 +116,8 @@ void Router::route_to_session(RoutedStanza stanza, RoutedLoop* here) {
 
 void Router::route_to_account(const RoutedStanza& stanza, RoutedLoop* here) {
   if (stanza.kind == xmpp::Stanza::Kind::iq) return no_recipient(stanza, here);
-  std::vector<SessionDirectory::Entry> entries = directory_.find_all(stanza.to.bare_str());
-  std::erase_if(entries, [](const auto& entry) { return !entry.record.is_available; });
+  SessionDirectory::Entries entries = directory_.find_all(stanza.to.bare_str());
+  remove_if(entries, [](const auto& entry) { return !entry.record.is_available; });
   if (stanza.kind == xmpp::Stanza::Kind::presence) {
     // RFC 6121 §4.6.3, §8.5.2.1.2: to every available resource. Without one it is ignored.
     for (const auto& entry : entries) deliver(entry.address, stanza, here);
@@ -120,7 +125,7 @@ void Router::route_to_account(const RoutedStanza& stanza, RoutedLoop* here) {
   }
   if (stanza.type == "groupchat" || stanza.is_error()) return no_recipient(stanza, here);
   // RFC 6121 §8.5.2.1.1: a negative priority takes no messages sent to the account.
-  std::erase_if(entries, [](const auto& entry) { return entry.record.priority < 0; });
+  remove_if(entries, [](const auto& entry) { return entry.record.priority < 0; });
   if (entries.empty()) return no_recipient(stanza, here);
   if (stanza.type != "headline") {
     // … of the others, those that say they are the most available.
@@ -128,7 +133,7 @@ void Router::route_to_account(const RoutedStanza& stanza, RoutedLoop* here) {
         std::max_element(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
           return a.record.priority < b.record.priority;
         })->record.priority;
-    std::erase_if(entries, [&](const auto& entry) { return entry.record.priority != highest; });
+    remove_if(entries, [&](const auto& entry) { return entry.record.priority != highest; });
   }
   if (holds_back(stanza, here)) return;
   // All are told apart before the first has it: its fate may be known at once.
@@ -158,24 +163,23 @@ void Router::no_recipient(const RoutedStanza& stanza, RoutedLoop* here) {
   bounce(stanza, xmpp::StanzaErrorCondition::service_unavailable, here);
 }
 
-void Router::deliver(const SessionAddress& address, RoutedStanza stanza, RoutedLoop* here) {
+void Router::deliver(const SessionAddress& address, const RoutedStanza& stanza, RoutedLoop* here) {
   if (address.node != replication::self_ref) {
     const auto sent = node_.send(address.node, encode(stanza, address.loop, address.session));
     if (!sent && stanza.ticket) {
       return on_fates(address.node, {.loop = stanza.ticket.loop,
                                      .fates = {{stanza.ticket.number, CopyFate::returned}}});
     }
-    if (!sent) return undeliverable(std::move(stanza), here);
+    if (!sent) return undeliverable(stanza, here);
     return counters(here).observe_route(RouteScope::remote, stanza.read_at);
   }
   if (here != nullptr && here->loop.index() == address.loop) {
     return deliver_here(*here, address, stanza);
   }
   RoutedLoop& home = loop_at(address.loop);
-  auto shared = std::make_shared<RoutedStanza>(std::move(stanza));
   const bool taken = home.loop.offer(
-      [this, &home, address, shared] { deliver_here(home, address, *shared); }, memory_of(*shared));
-  if (!taken) mailbox_full(*shared, here);
+      [this, &home, address, stanza] { deliver_here(home, address, stanza); }, memory_of(stanza));
+  if (!taken) mailbox_full(stanza, here);
 }
 
 void Router::deliver_here(RoutedLoop& home, const SessionAddress& address,
@@ -195,10 +199,9 @@ void Router::undeliverable(RoutedStanza stanza, RoutedLoop* here) {
   }
   // Through a mailbox: the caller may be in the middle of ending the session that refused.
   RoutedLoop& next = here != nullptr ? *here : loop_at(0);
-  auto shared = std::make_shared<RoutedStanza>(std::move(stanza));
   const bool taken =
-      next.loop.offer([this, &next, shared] { route(*shared, &next); }, memory_of(*shared));
-  if (!taken) mailbox_full(*shared, here);
+      next.loop.offer([this, &next, stanza] { route(stanza, &next); }, memory_of(stanza));
+  if (!taken) mailbox_full(stanza, here);
 }
 
 void Router::mailbox_full(const RoutedStanza& stanza, RoutedLoop* here) {
@@ -212,13 +215,13 @@ void Router::mailbox_full(const RoutedStanza& stanza, RoutedLoop* here) {
 void Router::bounce(const RoutedStanza& stanza, xmpp::StanzaErrorCondition condition,
                     RoutedLoop* here) {
   settle(stanza, CopyFate::bounced, here);
-  auto parsed = xmpp::Stanza::parse(*stanza.xml);
+  auto parsed = xmpp::Stanza::parse(stanza.xml);
   if (!parsed || !parsed->may_be_answered_with_error()) return;
   counters(here).stanzas_bounced.add(xmpp::name(condition));
   xmpp::Stanza reply = parsed->error_reply(condition);
   RoutedStanza answer = routed(reply, stanza.to, stanza.from);
   if (const auto entry = directory_.find(answer.to)) {
-    deliver(entry->address, std::move(answer), here);
+    deliver(entry->address, answer, here);
   } else {
     counters(here).stanzas_dropped.add("no-recipient");
   }
@@ -300,13 +303,12 @@ void Router::on_arrival(replication::NodeRef from, std::string_view payload) {
   auto arrival = decode_arrival(payload);
   // Hardening K6: what a peer sends is held to the rules of a client's stream.
   if (!arrival ||
-      !xmpp::check_element(*arrival->stanza.xml, xmpp::StreamLimits::server()).is_valid) {
+      !xmpp::check_element(arrival->stanza.xml, xmpp::StreamLimits::server()).is_valid) {
     link_counters_.stanzas_dropped.add("invalid-from-peer");
     return;
   }
   arrival->stanza.ticket.node = from;
-  deliver({replication::self_ref, arrival->loop, arrival->session}, std::move(arrival->stanza),
-          nullptr);
+  deliver({replication::self_ref, arrival->loop, arrival->session}, arrival->stanza, nullptr);
 }
 
 void Router::on_undelivered(std::string_view payload) {

@@ -120,10 +120,10 @@ class Router {
 
   /// Routes a stanza to an account or a session of a served domain, or bounces it for other
   /// domains.
-  void route(RoutedStanza stanza, RoutedLoop* here);
+  void route(const RoutedStanza& stanza, RoutedLoop* here);
 
   /// Delivers to one session, past the rules: for a session's own state and for answers.
-  void deliver(const SessionAddress& address, RoutedStanza stanza, RoutedLoop* here);
+  void deliver(const SessionAddress& address, const RoutedStanza& stanza, RoutedLoop* here);
 
   /// A session ended before it took `stanza`: routes it as if the session had never been there.
   void undeliverable(RoutedStanza stanza, RoutedLoop* here);
@@ -159,7 +159,7 @@ class Router {
   void on_mail(const SessionAddress& address, RoutedLoop* here);
   void on_fates(replication::NodeRef from, FateReport report);
   void route_to_account(const RoutedStanza& stanza, RoutedLoop* here);
-  void route_to_session(RoutedStanza stanza, RoutedLoop* here);
+  void route_to_session(const RoutedStanza& stanza, RoutedLoop* here);
   void no_recipient(const RoutedStanza& stanza, RoutedLoop* here);
   void mailbox_full(const RoutedStanza& stanza, RoutedLoop* here);
   RoutedLoop& loop_at(std::size_t index) const { return *(*loops_)[index % loops_->size()]; }

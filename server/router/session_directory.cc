@@ -70,17 +70,26 @@ void SessionDirectory::unbind(const xmpp::Jid& jid, SessionId session) {
 
 std::optional<SessionDirectory::Entry> SessionDirectory::find(const xmpp::Jid& full) const {
   std::optional<Entry> found;
-  table_.find(key_of(full), [&](replication::NodeRef owner, const SessionRecord& record) {
-    found = Entry{std::string(full.resource()), record, address_of(owner, record)};
+  table_.find(full.bare_str(), full.resource(),
+              [&](replication::NodeRef owner, const SessionRecord& record) {
+                found = Entry{record, address_of(owner, record)};
+              });
+  return found;
+}
+
+SessionDirectory::Entries SessionDirectory::find_all(std::string_view bare) const {
+  Entries found;
+  table_.find_group(bare, [&](replication::NodeRef owner, const SessionRecord& record) {
+    found.push_back({record, address_of(owner, record)});
   });
   return found;
 }
 
-std::vector<SessionDirectory::Entry> SessionDirectory::find_all(std::string_view bare) const {
-  std::vector<Entry> found;
+std::vector<SessionDirectory::Resource> SessionDirectory::resources(std::string_view bare) const {
+  std::vector<Resource> found;
   table_.find_group(
       bare, [&](replication::NodeRef owner, const SessionKey& key, const SessionRecord& record) {
-        found.push_back({key.second, record, address_of(owner, record)});
+        found.push_back({key.second, address_of(owner, record)});
       });
   return found;
 }

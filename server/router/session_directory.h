@@ -1,10 +1,12 @@
 #pragma once
 
 #include <array>
+#include <boost/container/small_vector.hpp>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "replication/table.h"
@@ -22,10 +24,17 @@ namespace server {
 class SessionDirectory {
  public:
   struct Entry {
-    std::string resource;
     SessionRecord record;
     SessionAddress address;
   };
+
+  struct Resource {
+    std::string name;  // As prepared: what a full JID has after its '/'.
+    SessionAddress address;
+  };
+
+  /// An account's: more than a few are rare.
+  using Entries = boost::container::small_vector<Entry, 4>;
 
   explicit SessionDirectory(replication::Node& node);
 
@@ -46,7 +55,10 @@ class SessionDirectory {
   std::optional<Entry> find(const xmpp::Jid& full) const;
 
   /// All sessions of an account.
-  std::vector<Entry> find_all(std::string_view bare) const;
+  Entries find_all(std::string_view bare) const;
+
+  /// The same by name. Copies the names, which messages do without.
+  std::vector<Resource> resources(std::string_view bare) const;
 
   /// Sessions in the cluster, and of one node.
   std::size_t size() const { return table_.size(); }

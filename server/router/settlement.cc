@@ -85,7 +85,7 @@ void Settlement::keep(const RoutedStanza& stanza) {
   const auto entry = entries_.find(stanza.ticket.number);
   const xmpp::Jid account = stanza.to.bare();
   if (entry == entries_.end()) {  // A client without XEP-0198 sent it, or its loop is gone.
-    if (!is_worth_storing(*stanza.xml)) return refuse(stanza, {}, OfflineOutcome::no_account);
+    if (!is_worth_storing(stanza.xml)) return refuse(stanza, {}, OfflineOutcome::no_account);
     begin_storing(account);
     return desk_.keep(account, stanza.id ? stanza.id : home_.ids.next(), stanza.xml, false,
                       [this, stanza](boost::system::error_code error, OfflineOutcome outcome) {
@@ -101,7 +101,7 @@ void Settlement::keep(const RoutedStanza& stanza) {
     case Stored::begun:
       return;
     case Stored::no:
-      if (!is_worth_storing(*stanza.xml)) return refuse(stanza, {}, OfflineOutcome::no_account);
+      if (!is_worth_storing(stanza.xml)) return refuse(stanza, {}, OfflineOutcome::no_account);
       begin_storing(account);
       return store(entry);
   }
@@ -251,7 +251,7 @@ void Settlement::on_tick() {
     const auto entry = entries_.find(young_.front().second);
     young_.pop_front();
     if (entry == entries_.end() || entry->second.stored != Stored::no) continue;
-    if (is_worth_storing(*entry->second.stanza.xml)) {
+    if (is_worth_storing(entry->second.stanza.xml)) {
       store(entry);
     } else {
       tell_sender(entry->first, entry->second);
@@ -266,7 +266,7 @@ void Settlement::store_all(std::function<void()> done) {
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
     if (entry->second.holders.empty()) {
       unwanted.push_back(entry->second.stanza);
-    } else if (entry->second.stored == Stored::no && is_worth_storing(*entry->second.stanza.xml)) {
+    } else if (entry->second.stored == Stored::no && is_worth_storing(entry->second.stanza.xml)) {
       store(entry);
     }
   }

@@ -47,12 +47,12 @@ xmpp::StanzaCount AckExchange::safe() const {
 }
 
 void AckExchange::send_ack(xmpp::StanzaCount h) {
-  output_.write(std::make_shared<const std::string>("<a xmlns='" + std::string(xmpp::ns::sm3) +
-                                                    "' h='" + std::to_string(h) + "'/>"));
+  output_.write(xmpp::SharedText("<a xmlns='" + std::string(xmpp::ns::sm3) + "' h='" +
+                                 std::to_string(h) + "'/>"));
 }
 
 bool AckExchange::send(const RoutedStanza& stanza) {
-  if (!unacked_.push(stanza, stanza.xml->size())) return false;
+  if (!unacked_.push(stanza, stanza.xml.size())) return false;
   home_.counters.unacknowledged_stanzas.raise(1);
   output_.write(stanza.xml);
   if (++since_request_ >= stanzas_per_request) {
@@ -76,8 +76,7 @@ void AckExchange::on_tick() {
 
 void AckExchange::request() {
   if (request_pending_ || unacked_.is_empty()) return;
-  static const auto request =
-      std::make_shared<const std::string>("<r xmlns='" + std::string(xmpp::ns::sm3) + "'/>");
+  static const xmpp::SharedText request("<r xmlns='" + std::string(xmpp::ns::sm3) + "'/>");
   request_pending_ = true;
   since_request_ = 0;
   output_.write(request);

@@ -83,8 +83,7 @@ void Session::on_message(std::string_view bytes, const xmpp::StanzaHead& head) {
   }
   sent.type = head.type;
   sent.from = jid_;
-  sent.xml =
-      std::make_shared<const std::string>(xmpp::forwarded(bytes, head, jid_.str(), sent.to.str()));
+  sent.xml = xmpp::forwarded(bytes, head, jid_.str(), sent.to.str());
   sent.read_at = home_.counters.read_at;
   send_on(std::move(sent));
 }
@@ -262,7 +261,7 @@ void Session::on_caps(const xmpp::Stanza& presence, bool is_initial) {
 
 bool Session::wants_event(const RoutedStanza& message) const {
   if (!filter_ || !filter_->wants_anything()) return false;
-  const auto parsed = xmpp::Stanza::parse(*message.xml);
+  const auto parsed = xmpp::Stanza::parse(message.xml);
   if (!parsed) return false;
   const xmpp::Element event = parsed->root().child("event", xmpp::ns::pubsub_event);
   return filter_->wants(event.first_child().attr("node"));
@@ -275,7 +274,7 @@ void Session::send_last_items() {
     Recipient* recipient = home->sessions.find(session);
     return recipient != nullptr && recipient->deliver(item);
   };
-  asio::co_spawn(home_.loop.context(), services_.pep.last_items(jid_.bare(), std::move(deliver)),
+  asio::co_spawn(home_.loop.executor(), services_.pep.last_items(jid_.bare(), std::move(deliver)),
                  [](std::exception_ptr failed) {
                    if (failed) log::failed_unexpectedly("pep", failed);
                  });
@@ -284,7 +283,7 @@ void Session::send_last_items() {
 // What only the server can send, as clients send from full JIDs: news of the account, for those of
 // its clients that asked for such.
 bool Session::take_push(const RoutedStanza& push) {
-  const auto parsed = xmpp::Stanza::parse(*push.xml);
+  const auto parsed = xmpp::Stanza::parse(push.xml);
   if (!parsed) return false;
   presence_->on_push(parsed->root().first_child());
   return interests_.roster;
@@ -347,19 +346,18 @@ bool Session::on_management(const xmpp::Element& element) {
   const std::string_view name = element.name();
   if (name == "enable") {
     if (acks_) {
-      output_.write(std::make_shared<const std::string>(
+      output_.write(xmpp::SharedText(
           "<failed xmlns='" + std::string(xmpp::ns::sm3) +
           "'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"));
       return true;
     }
     acks_ = std::make_unique<AckExchange>(home_, services_.router, output_, record_.session);
     // Without an id and `resume`: acknowledgements only.
-    output_.write(std::make_shared<const std::string>("<enabled xmlns='" +
-                                                      std::string(xmpp::ns::sm3) + "'/>"));
+    output_.write(xmpp::SharedText("<enabled xmlns='" + std::string(xmpp::ns::sm3) + "'/>"));
     return true;
   }
   if (name == "resume") {
-    output_.write(std::make_shared<const std::string>(
+    output_.write(xmpp::SharedText(
         "<failed xmlns='" + std::string(xmpp::ns::sm3) +
         "'><feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"));
     return true;
@@ -374,16 +372,15 @@ bool Session::on_management(const xmpp::Element& element) {
 
 void Session::ping() {
   if (acks_) {
-    static const auto request =
-        std::make_shared<const std::string>("<r xmlns='" + std::string(xmpp::ns::sm3) + "'/>");
+    static const xmpp::SharedText request("<r xmlns='" + std::string(xmpp::ns::sm3) + "'/>");
     output_.write(request);
     return;
   }
   // Written past the session's queue: what a server asks is not the client's to lose.
-  output_.write(std::make_shared<const std::string>(
-      "<iq type='get' id='ping-" + std::to_string(microseconds_now()) + "' from='" +
-      xmpp::escape_attr(jid_.domain()) + "' to='" + xmpp::escape_attr(jid_.str()) +
-      "'><ping xmlns='urn:xmpp:ping'/></iq>"));
+  output_.write(xmpp::SharedText("<iq type='get' id='ping-" + std::to_string(microseconds_now()) +
+                                 "' from='" + xmpp::escape_attr(jid_.domain()) + "' to='" +
+                                 xmpp::escape_attr(jid_.str()) +
+                                 "'><ping xmlns='urn:xmpp:ping'/></iq>"));
 }
 
 void Session::reply_error(const xmpp::Stanza& stanza, xmpp::StanzaErrorCondition condition,

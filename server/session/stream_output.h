@@ -1,9 +1,8 @@
 #pragma once
 
-#include <memory>
-#include <string>
 #include <string_view>
 
+#include "xmpp/shared_text.h"
 #include "xmpp/stream_error.h"
 
 namespace server {
@@ -13,7 +12,7 @@ class StreamOutput {
  public:
   /// Queues bytes for the client. False when they were not taken, because the stream is closing or
   /// because they would overfill its queue, which closes it.
-  virtual bool write(std::shared_ptr<const std::string> bytes) = 0;
+  virtual bool write(xmpp::SharedText bytes) = 0;
 
   /// Stops reading from the client, whose writes then wait, until resume().
   virtual void pause() = 0;

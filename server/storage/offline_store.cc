@@ -37,7 +37,7 @@ void put(SqlConnection& db, const OfflineChange& change) {
       "REPLACE INTO offline_messages (localpart, domainpart, arrived, origin, holder, stanza)"
       " VALUES (?, ?, ?, ?, ?, ?)",
       {change.local, change.domain, change.id.at, change.id.origin, change.holder,
-       SqlBytes{*change.stanza}});
+       SqlBytes{change.stanza}});
 }
 
 /// The changes of one transaction. Accounts are locked in their order, whatever that of the
@@ -81,11 +81,11 @@ class Changes {
     std::optional<Fill>& fill = fills_[{change.local, change.domain}];
     if (!fill) return OfflineOutcome::no_account;
     const bool has_room = fill->messages < limits_.messages_max &&
-                          fill->bytes + change.stanza->size() <= limits_.bytes_max;
+                          fill->bytes + change.stanza.size() <= limits_.bytes_max;
     if (!has_room && !is_kept(change)) return OfflineOutcome::full;
     put(db_, change);
     ++fill->messages;
-    fill->bytes += change.stanza->size();
+    fill->bytes += change.stanza.size();
     return OfflineOutcome::done;
   }
 

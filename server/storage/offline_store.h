@@ -9,6 +9,7 @@
 
 #include "server/storage/message_id.h"
 #include "server/storage/storage.h"
+#include "xmpp/shared_text.h"
 
 namespace server {
 
@@ -29,7 +30,7 @@ struct OfflineChange {
   MessageId id{};
   std::string
       holder{};  ///< For `keep`: empty for a message that waits for its account's next claim.
-  std::shared_ptr<const std::string> stanza{};  ///< For `keep`.
+  xmpp::SharedText stanza{};  ///< For `keep`.
 };
 
 enum class OfflineOutcome { done, full, no_account };

@@ -72,8 +72,9 @@ class SqliteDatabase::Query final : public SqlRows {
                                SQLITE_UTF8);
   }
   int bind(SqlBytes bytes) {
-    return sqlite3_bind_blob64(statement_, at_, bytes.value.data(), bytes.value.size(),
-                               SQLITE_TRANSIENT);
+    // No bytes are none, but no pointer is NULL.
+    const char* const data = bytes.value.empty() ? "" : bytes.value.data();
+    return sqlite3_bind_blob64(statement_, at_, data, bytes.value.size(), SQLITE_TRANSIENT);
   }
 
   sqlite3_stmt* const statement_;

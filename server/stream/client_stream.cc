@@ -1,8 +1,6 @@
 #include "server/stream/client_stream.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <utility>
 #include <variant>
@@ -31,7 +29,7 @@ xmpp::StreamLimits session_limits(const Config& config) {
 
 }  // namespace
 
-ClientStream::ClientStream(RoutedLoop& home, StreamServices& services, asio::ip::tcp::socket socket,
+ClientStream::ClientStream(RoutedLoop& home, StreamServices& services, Descriptor socket,
                            Transport transport, std::function<void(ClientStream&)> ended)
     : home_(home),
       services_(services),
@@ -53,13 +51,9 @@ void ClientStream::start() {
   connection_->start_tls(*services_.tls.load());
 }
 
-void ClientStream::send(std::string xml) {
-  connection_->send(std::make_shared<const std::string>(std::move(xml)));
-}
-
-bool ClientStream::write(std::shared_ptr<const std::string> bytes) {
+bool ClientStream::write(xmpp::SharedText bytes) {
   if (is_closing()) return false;
-  if (connection_->queued_bytes() + bytes->size() > services_.config.limits.send_queue_bytes_max) {
+  if (connection_->queued_bytes() + bytes.size() > services_.config.limits.send_queue_bytes_max) {
     // Hardening E2: a client that does not read is not waited for, and an error in its queue would
     // not reach it either. The end comes through the mailbox: the session is on the stack.
     phase_ = Phase::closing;
@@ -211,7 +205,7 @@ void ClientStream::on_sasl(const xmpp::Stanza& element) {
   auto step = SaslStep::of(element.root());
   if (!step) return close(xmpp::StreamErrorCondition::policy_violation);
   phase_ = Phase::checking;
-  asio::co_spawn(home_.loop.context(), run_sasl(sasl_, *std::move(step)),
+  asio::co_spawn(home_.loop.executor(), run_sasl(sasl_, *std::move(step)),
                  [self = shared_from_this()](std::exception_ptr error) {
                    if (!error || self->phase_ != Phase::checking) return;
                    log::failed_unexpectedly("stream", error);
@@ -224,8 +218,7 @@ asio::awaitable<void> ClientStream::run_sasl(std::shared_ptr<SaslNegotiation> sa
   if (step.kind == SaslStep::Kind::auth) {
     const auto wait = services_.login_pacer.reserve(std::chrono::steady_clock::now());
     if (wait.count() > 0) {
-      asio::steady_timer timer(home_.loop.context(), wait);
-      co_await timer.async_wait(asio::use_awaitable);
+      co_await home_.loop.delay(wait);
       if (phase_ != Phase::checking) co_return;  // The client has gone, or its time was up.
     }
   }
@@ -261,7 +254,7 @@ void ClientStream::on_registration(const xmpp::Stanza& iq) {
       [self = shared_from_this()](const xmpp::Stanza& reply) {
         if (!self->is_closing()) self->send(reply.to_string());
       },
-      home_.loop.context().get_executor());
+      home_.loop.executor());
 }
 
 void ClientStream::bind(const xmpp::Stanza& iq) {

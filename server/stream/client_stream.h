@@ -31,13 +31,13 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
   enum class Transport { starttls, direct_tls };
 
   /// `ended(stream)` is called once, when nothing of the stream is left to do.
-  ClientStream(RoutedLoop& home, StreamServices& services, asio::ip::tcp::socket socket,
-               Transport transport, std::function<void(ClientStream&)> ended);
+  ClientStream(RoutedLoop& home, StreamServices& services, Descriptor socket, Transport transport,
+               std::function<void(ClientStream&)> ended);
   ~ClientStream();
 
   void start();
 
-  bool write(std::shared_ptr<const std::string> bytes) override;
+  bool write(xmpp::SharedText bytes) override;
   void pause() override { connection_->pause_reading(); }
   void resume() override { connection_->resume_reading(); }
   void close(xmpp::StreamErrorCondition condition, std::string_view text = {},
@@ -66,7 +66,7 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
   void on_sasl_outcome(SaslOutcome outcome);
   void on_registration(const xmpp::Stanza& iq);
   void bind(const xmpp::Stanza& iq);
-  void send(std::string xml);
+  void send(xmpp::SharedText xml) { connection_->send(std::move(xml)); }
   void close_stream();
   void end(std::string_view reason);
   void count_login(std::string_view reason);

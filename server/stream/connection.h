@@ -2,20 +2,21 @@
 
 #include <openssl/ssl.h>
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/system/error_code.hpp>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "server/loop/descriptor.h"
 #include "server/loop/loop.h"
 #include "server/metrics/loop_counters.h"
 #include "server/stream/tls_context.h"
+#include "xmpp/shared_text.h"
 
 namespace server {
-
-using Bytes = std::shared_ptr<const std::string>;
 
 /// A TCP connection, with or without TLS: bytes in, a bounded queue of bytes out.
 ///
@@ -23,8 +24,10 @@ using Bytes = std::shared_ptr<const std::string>;
 /// one. What a turn of the loop queued leaves in one write. TLS runs on an OpenSSL object directly
 /// over the socket, so an idle TLS connection gives its record buffers back too.
 ///
-/// Threads: lives on its loop.
-class Connection : public std::enable_shared_from_this<Connection>, private Loop::Flushable {
+/// Threads: lives on its loop, which keeps it alive until it is closed.
+class Connection : public std::enable_shared_from_this<Connection>,
+                   private Loop::Flushable,
+                   private Loop::Watcher {
  public:
   /// Who owns a connection. It may drop its last reference to the connection in any of these calls.
   class Owner {
@@ -43,7 +46,8 @@ class Connection : public std::enable_shared_from_this<Connection>, private Loop
     ~Owner() = default;
   };
 
-  Connection(Loop& loop, asio::ip::tcp::socket socket, Owner& owner, LoopCounters& counters);
+  /// `socket` is connected and does not block.
+  Connection(Loop& loop, Descriptor socket, Owner& owner, LoopCounters& counters);
   ~Connection();
 
   /// Begins to read. Once.
@@ -55,7 +59,7 @@ class Connection : public std::enable_shared_from_this<Connection>, private Loop
   void start_tls(const TlsContext& context);
 
   /// Adds to the queue. The size of the queue is the caller's to bound: see queued_bytes().
-  void send(Bytes bytes);
+  void send(xmpp::SharedText bytes);
 
   std::size_t queued_bytes() const { return queued_bytes_; }
 
@@ -69,12 +73,11 @@ class Connection : public std::enable_shared_from_this<Connection>, private Loop
   void close();
 
   /// Pauses reading: the other side's writes then wait in TCP.
-  void pause_reading() { reading_paused_ = true; }
+  void pause_reading();
   void resume_reading();
 
   bool is_tls() const { return ssl_ != nullptr; }
   SSL* ssl() const { return ssl_.get(); }
-  std::string remote_address() const;
 
  private:
   struct SslFree {
@@ -82,11 +85,14 @@ class Connection : public std::enable_shared_from_this<Connection>, private Loop
   };
   enum class Tls { none, handshaking, established };
 
-  void wait_readable();
-  void wait_writable();
+  void on_ready(std::uint32_t events) override;
+  bool is_reading() const { return owner_ != nullptr && !reading_paused_ && !tls_after_flush_; }
+  void watch();
   void read_some();
+  void read_plain();
+  void read_tls();
+  void take(std::size_t size);
   void continue_handshake();
-  void begin_handshake();
   void flush() override;
   bool write_plain();  // True while it should go on.
   bool write_tls();
@@ -95,19 +101,19 @@ class Connection : public std::enable_shared_from_this<Connection>, private Loop
   void shut();
 
   Loop& loop_;
-  asio::ip::tcp::socket socket_;
+  Descriptor socket_;
   Owner* owner_;
   LoopCounters& counters_;
   std::unique_ptr<SSL, SslFree> ssl_;
-  std::vector<Bytes> queue_;
+  std::vector<xmpp::SharedText> queue_;
   std::size_t queue_head_ = 0;   // Index of the first unsent entry …
   std::size_t head_offset_ = 0;  // … and how much of it is sent.
   std::size_t queued_bytes_ = 0;
   std::chrono::steady_clock::time_point write_progress_at_;
+  std::uint32_t watched_ = 0;  // What the loop tells us of.
   Tls tls_ = Tls::none;
   bool tls_after_flush_ = false;
-  bool read_waiting_ = false;
-  bool write_waiting_ = false;
+  bool awaits_room_ = false;  // The socket takes no more for now.
   bool flush_queued_ = false;
   bool reading_paused_ = false;
   bool close_after_flush_ = false;

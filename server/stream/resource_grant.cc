@@ -26,10 +26,9 @@ std::variant<xmpp::Jid, xmpp::StanzaErrorCondition, NodeRefusal> grant_resource(
   if (!jid) return xmpp::StanzaErrorCondition::bad_request;
   // Hardening, Limits: resources an account, in the cluster. A full JID that is bound already
   // counts as the one that it replaces.
-  std::size_t others = 0;
-  for (const auto& entry : services.session.directory.find_all(jid->bare_str())) {
-    if (entry.resource != jid->resource()) ++others;
-  }
+  const SessionDirectory& directory = services.session.directory;
+  std::size_t others = directory.find_all(jid->bare_str()).size();
+  if (others > 0 && directory.find(*jid)) --others;
   if (others >= limits.resources_max) return xmpp::StanzaErrorCondition::resource_constraint;
   return *std::move(jid);
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "xmpp/escape.h"
@@ -14,7 +15,7 @@ namespace {
 
 void require(bool condition, const char* what, const Jid& jid) {
   if (!condition) {
-    std::fprintf(stderr, "%s: %s\n", what, jid.str().c_str());
+    std::fprintf(stderr, "%s: %s\n", what, std::string(jid.str()).c_str());
     std::abort();
   }
 }

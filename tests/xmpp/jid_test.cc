@@ -12,7 +12,7 @@ namespace {
 
 std::string prepared(std::string_view text) {
   const Result<Jid> jid = Jid::parse(text);
-  return jid.has_value() ? jid->str() : "refused: " + jid.error().message();
+  return jid.has_value() ? std::string(jid->str()) : "refused: " + jid.error().message();
 }
 
 // RFC 7622 §3.2.

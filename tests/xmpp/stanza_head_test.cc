@@ -142,9 +142,9 @@ TEST(StanzaHead, ForwardsTheStanzaThatTheTreeWouldHaveBeen) {
     EXPECT_EQ(tree->type(), got.head.type);
     EXPECT_EQ(tree->from(), got.head.from);
     EXPECT_EQ(tree->to(), got.head.to);
-    const std::string fast = forwarded(*got.element, got.head, "r@m/'o", "j@c/<b");
+    const SharedText fast = forwarded(*got.element, got.head, "r@m/'o", "j@c/<b");
     const Result<Stanza> again = Stanza::parse(fast);
-    ASSERT_TRUE(again) << bytes << "\n" << fast;
+    ASSERT_TRUE(again) << bytes << "\n" << fast.view();
     // Attributes in one order on both sides: ours first.
     Stanza slow = tree->copy();
     Stanza read_back = again->copy();
@@ -156,7 +156,7 @@ TEST(StanzaHead, ForwardsTheStanzaThatTheTreeWouldHaveBeen) {
     }
     EXPECT_EQ(again->from(), "r@m/'o");
     EXPECT_EQ(again->to(), "j@c/<b");
-    EXPECT_EQ(read_back.to_string(), slow.to_string()) << bytes << "\n" << fast;
+    EXPECT_EQ(read_back.to_string(), slow.to_string()) << bytes << "\n" << fast.view();
   }
   EXPECT_GT(forwarded_count, 2'000);
 }

@@ -1,10 +1,22 @@
 #include "server/loop/loop.h"
 
 #include <gtest/gtest.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
 #include <future>
 #include <memory>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace server {
@@ -23,6 +35,15 @@ void run_on(Loop& loop, const Loop::Task& task) {
 struct CountsFlushes final : Loop::Flushable {
   void flush() override { ++flushes; }
   int flushes = 0;
+};
+
+struct NotesEvents final : Loop::Watcher {
+  void on_ready(std::uint32_t events) override {
+    seen.push_back(events);
+    then();
+  }
+  std::vector<std::uint32_t> seen;
+  std::function<void()> then;
 };
 
 TEST(Loop, RunsWhatOneThreadPostsInOrderAndLosesNothing) {
@@ -62,11 +83,104 @@ TEST(Loop, RefusesWhatOthersOfferWhileItsMailboxIsFull) {
   EXPECT_GE(taken, 7);
   loop.post([&ran] { ++ran; });
   EXPECT_FALSE(loop.offer([&ran] { ++ran; }, 0));
-  loop.context().poll();
+  loop.poll();
   EXPECT_EQ(ran, taken + 1);
   EXPECT_TRUE(loop.offer([&ran] { ++ran; }, bytes));
-  loop.context().poll();
+  loop.poll();
   EXPECT_EQ(ran, taken + 2);
+}
+
+TEST(Loop, TellsAWatcherWhatItAsksForUntilItStops) {
+  Loop loop(0);
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  Descriptor near(ends[0]);
+  Descriptor far(ends[1]);
+  auto watcher = std::make_shared<NotesEvents>();
+  watcher->then = [&] { loop.unwatch(near.number()); };
+  ASSERT_FALSE(loop.watch(near.number(), EPOLLIN, watcher));
+  loop.poll();
+  EXPECT_EQ(watcher->seen, std::vector<std::uint32_t>());
+  ASSERT_EQ(::write(far.number(), "x", 1), 1);
+  loop.poll();
+  EXPECT_EQ(watcher->seen, std::vector<std::uint32_t>{EPOLLIN});
+  ASSERT_FALSE(loop.watch(near.number(), EPOLLOUT, watcher));
+  loop.poll();
+  EXPECT_EQ(watcher->seen, (std::vector<std::uint32_t>{EPOLLIN, EPOLLOUT}));
+}
+
+TEST(Loop, KeepsAWatcherWhileItWatchesEvenWhenThatEndsInItsOwnCall) {
+  Loop loop(0);
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  Descriptor near(ends[0]);
+  auto watcher = std::make_shared<NotesEvents>();
+  const std::weak_ptr<NotesEvents> watched = watcher;
+  watcher->then = [&] {
+    loop.unwatch(near.number());
+    EXPECT_FALSE(watched.expired());
+  };
+  ASSERT_FALSE(loop.watch(near.number(), EPOLLIN, std::move(watcher)));
+  EXPECT_FALSE(watched.expired());
+  Descriptor(ends[1]).close();
+  loop.poll();
+  EXPECT_TRUE(watched.expired());
+}
+
+TEST(Loop, RunsWhatIsDueInTheOrderOfTheTimes) {
+  Loop loop(0);
+  std::string order;
+  std::promise<void> done;
+  loop.after(std::chrono::milliseconds(20), [&] {
+    order += 'b';
+    done.set_value();
+  });
+  loop.after(std::chrono::milliseconds(1), [&] { order += 'a'; });
+  loop.start();
+  ASSERT_EQ(done.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  loop.stop();
+  EXPECT_EQ(order, "ab");
+}
+
+TEST(Loop, DelaysACoroutine) {
+  Loop loop(0);
+  std::promise<std::chrono::steady_clock::duration> delayed;
+  const auto nap = [&]() -> asio::awaitable<void> {
+    const auto begun = std::chrono::steady_clock::now();
+    co_await loop.delay(std::chrono::milliseconds(5));
+    delayed.set_value(std::chrono::steady_clock::now() - begun);
+  };
+  asio::co_spawn(loop.executor(), nap, [](std::exception_ptr failed) { EXPECT_FALSE(failed); });
+  loop.start();
+  auto time = delayed.get_future();
+  ASSERT_EQ(time.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  EXPECT_GE(time.get(), std::chrono::milliseconds(5));
+  loop.stop();
+}
+
+TEST(Loop, DropsACoroutineThatStillWaitsWhenItEnds) {
+  auto loop = std::make_unique<Loop>(0);
+  auto held = std::make_shared<int>(0);
+  const std::weak_ptr<int> watched = held;
+  const auto nap = [&loop = *loop](std::shared_ptr<int>) -> asio::awaitable<void> {
+    co_await loop.delay(std::chrono::hours(1));
+  };
+  asio::co_spawn(loop->executor(), nap(std::exchange(held, nullptr)), [](std::exception_ptr) {});
+  loop->poll();
+  EXPECT_FALSE(watched.expired());
+  loop.reset();
+  EXPECT_TRUE(watched.expired());
+}
+
+TEST(Loop, RunsCompletionsOfAsioThroughItsMailbox) {
+  Loop loop(0);
+  std::promise<std::thread::id> ran_on;
+  asio::post(loop.executor(), [&] { ran_on.set_value(std::this_thread::get_id()); });
+  loop.start();
+  auto ran = ran_on.get_future();
+  ASSERT_EQ(ran.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  EXPECT_NE(ran.get(), std::this_thread::get_id());
+  loop.stop();
 }
 
 TEST(Loop, RunsATaskThatATaskPosts) {

@@ -15,6 +15,7 @@
 #include "server/roster/rosters.h"
 #include "server/session/session.h"
 #include "tests/server/roster/documents_in_memory.h"
+#include "xmpp/shared_text.h"
 
 namespace server {
 
@@ -61,8 +62,8 @@ using Stanzas = std::vector<std::string>;
 /// A session with a client that notes what it gets.
 class Client final : public StreamOutput {
  public:
-  bool write(std::shared_ptr<const std::string> bytes) override {
-    got_.push_back(*bytes);
+  bool write(xmpp::SharedText bytes) override {
+    got_.emplace_back(bytes.view());
     return true;
   }
   void pause() override {}
@@ -96,7 +97,7 @@ class OneNode : public testing::Test {
     add_private_xml(handlers_, documents_);
   }
 
-  void turn() { loops_.front()->loop.context().poll(); }
+  void turn() { loops_.front()->loop.poll(); }
 
   std::unique_ptr<Client> bind(const std::string& full) {
     auto client = std::make_unique<Client>();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "server/presence/contact_list.h"
 #include "server/roster/roster_xml.h"
 #include "tests/server/presence/one_node.h"
+#include "tests/support/eventually.h"
 
 namespace server {
 namespace {
@@ -223,7 +225,7 @@ TEST_F(Requests, AreRefusedByTheServerWhenTooManyWait) {
   auto romeo = log_in("romeo@localhost/orchard");
   auto paris = log_in("paris@localhost/palace");
   const auto ask = [&](const std::string& who) {
-    asio::co_spawn(loops_.front()->loop.context(),
+    asio::co_spawn(loops_.front()->loop.executor(),
                    strict.request(jid(who), jid("juliet@localhost"), SubscriptionRequest::subscribe,
                                   "<presence type='subscribe'/>", *loops_.front()),
                    [](std::exception_ptr, const Rosters::Refusal&) {});
@@ -354,8 +356,13 @@ TEST_F(Presence, ReachesContactsOnceTheDatabaseIsBack) {
   request(*juliet, "subscribe", "nurse@localhost");
   EXPECT_EQ(juliet->take(), Stanzas{"error resource-constraint"});
   documents_.is_away = false;
-  loops_.front()->loop.context().run_for(std::chrono::seconds(2));
-  EXPECT_EQ(romeo->take(), Stanzas{"presence juliet@localhost/balcony"});
+  Stanzas got;
+  EXPECT_TRUE(tests::eventually(std::chrono::seconds(10), [&] {
+    turn();
+    got = romeo->take();
+    return !got.empty();
+  }));
+  EXPECT_EQ(got, Stanzas{"presence juliet@localhost/balcony"});
 }
 
 // Hardening, limits: presence.

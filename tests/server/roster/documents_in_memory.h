@@ -16,7 +16,7 @@ class DocumentsInMemory final : public DocumentStore {
     ++loads;
     if (name.size() > 1'023) co_return make_error_code(StorageErrc::too_long);
     if (is_away) co_return make_error_code(StorageErrc::unavailable);
-    co_return documents[{account.str(), name}];
+    co_return document(account, name);
   }
 
   asio::awaitable<Result<std::vector<Document>>> load_all(xmpp::Jid account,
@@ -34,16 +34,16 @@ class DocumentsInMemory final : public DocumentStore {
   asio::awaitable<Result<void>> edit(xmpp::Jid account, std::string name, Change change) override {
     if (is_away) co_return make_error_code(StorageErrc::unavailable);
     if (account.local() == "nobody") co_return make_error_code(StorageErrc::no_such_user);
-    std::string content = documents[{account.str(), name}];
+    std::string content = document(account, name);
     if (const auto done = change(content); done.has_error()) co_return done.error();
-    documents[{account.str(), name}] = content;
+    document(account, name) = content;
     co_return Result<void>();
   }
 
   asio::awaitable<Result<void>> remove_all(xmpp::Jid account, std::string prefix) override {
     if (is_away) co_return make_error_code(StorageErrc::unavailable);
-    std::erase_if(documents, [&](const auto& document) {
-      return document.first.first == account.str() && document.first.second.starts_with(prefix);
+    std::erase_if(documents, [&](const auto& entry) {
+      return entry.first.first == account.str() && entry.first.second.starts_with(prefix);
     });
     co_return Result<void>();
   }
@@ -51,6 +51,11 @@ class DocumentsInMemory final : public DocumentStore {
   std::map<std::pair<std::string, std::string>, std::string> documents;  // By account and name.
   bool is_away = false;
   int loads = 0;
+
+ private:
+  std::string& document(const xmpp::Jid& account, const std::string& name) {
+    return documents[{std::string(account.str()), name}];
+  }
 };
 
 }  // namespace server

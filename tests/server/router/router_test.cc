@@ -29,7 +29,7 @@ class NotingSession final : public Recipient {
     if (is_ending) return false;
     std::string note = stanza.type;
     if (stanza.is_error()) {
-      const auto parsed = xmpp::Stanza::parse(*stanza.xml);
+      const auto parsed = xmpp::Stanza::parse(stanza.xml);
       const auto error = parsed->root().child("error", xmpp::ns::client);
       for (const xmpp::Element child : xmpp::children(error)) note = child.name();
     }
@@ -96,7 +96,7 @@ class RouterTest : public testing::Test {
 
   void route(xmpp::Stanza::Kind kind, const std::string& type, const std::string& to) {
     router_.route(stanza(kind, type, to), &here());
-    here().loop.context().poll();  // What was posted to the loop, until it is quiet.
+    here().loop.poll();  // What was posted to the loop, until it is quiet.
   }
 
   static std::uint64_t dropped(const LoopCounters& counters, std::string_view reason) {
@@ -212,7 +212,7 @@ TEST_F(RouterTest, DisplacesTheOlderSessionAndKeepsTheNewerWhenTheOlderLeaves) {
   const SessionRecord former = record(older, 0, true);
   directory_.bind(jid("romeo@localhost/orchard"), former);
   NotingSession& newer = available("romeo@localhost/orchard");
-  here().loop.context().poll();
+  here().loop.poll();
   EXPECT_TRUE(older.is_displaced);
   EXPECT_FALSE(newer.is_displaced);
   directory_.unbind(jid("romeo@localhost/orchard"), former.session);
@@ -239,7 +239,7 @@ TEST_F(RouterTest, TellsTheSenderWhenTheMailboxOfALoopIsFull) {
   const RoutedStanza answer = stanza(xmpp::Stanza::Kind::iq, "result", "romeo@localhost/orchard");
   router_.on_arrival(replication::self_ref,
                      encode(answer, entry->address.loop, entry->address.session));
-  here().loop.context().poll();
+  here().loop.poll();
   EXPECT_EQ(dropped(router_.link_counters(), "mailbox-full"), 1U);
   EXPECT_EQ(juliet_.got, Notes{"resource-constraint"});
 
@@ -267,16 +267,16 @@ TEST_F(RouterTest, TakesFromAPeerWhatItSentAndNothingThatIsCutShort) {
   for (std::size_t size = 0; size < payload.size(); ++size) {
     router_.on_arrival(replication::self_ref, std::string_view(payload).substr(0, size));
   }
-  here().loop.context().poll();
+  here().loop.poll();
   EXPECT_EQ(romeo.got, Notes{});
   EXPECT_EQ(dropped(router_.link_counters(), "invalid-from-peer"), payload.size());
 
   router_.on_arrival(replication::self_ref, payload);
-  here().loop.context().poll();
+  here().loop.poll();
   EXPECT_EQ(romeo.got, Notes{"chat"});
   const auto arrival = decode_arrival(payload);
   ASSERT_TRUE(arrival);
-  EXPECT_EQ(*arrival->stanza.xml, *sent.xml);
+  EXPECT_EQ(arrival->stanza.xml, sent.xml);
   EXPECT_EQ(arrival->stanza.from, sent.from);
   EXPECT_EQ(arrival->stanza.to, sent.to);
 }
@@ -293,7 +293,7 @@ TEST_F(RouterTest, CarriesAMessagesIdAndTicketToItsSessionsNode) {
   EXPECT_EQ(arrival->stanza.ticket.number, 77U);
   EXPECT_EQ(arrival->loop, 1);
   EXPECT_EQ(arrival->session, 2U);
-  EXPECT_EQ(*arrival->stanza.xml, *sent.xml);
+  EXPECT_EQ(arrival->stanza.xml, sent.xml);
 }
 
 TEST(FateReport, IsReadAsItWasWrittenAndNotWhenItIsCutShort) {

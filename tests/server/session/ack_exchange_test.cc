@@ -13,8 +13,8 @@ namespace {
 /// A stream that notes what its client would get, and whether it is read from.
 class NotingOutput final : public StreamOutput {
  public:
-  bool write(std::shared_ptr<const std::string> bytes) override {
-    written += *bytes;
+  bool write(xmpp::SharedText bytes) override {
+    written += bytes;
     return true;
   }
   void pause() override { is_paused = true; }

@@ -23,9 +23,9 @@ xmpp::Jid jid(const std::string& text) { return *xmpp::Jid::parse(text); }
 /// A stream that notes what its client would get.
 class NotingOutput final : public StreamOutput {
  public:
-  bool write(std::shared_ptr<const std::string> bytes) override {
+  bool write(xmpp::SharedText bytes) override {
     if (is_full) return false;
-    written.push_back(*bytes);
+    written.emplace_back(bytes.view());
     return true;
   }
   void pause() override { is_paused = true; }
@@ -64,7 +64,7 @@ class SessionTest : public testing::Test {
         output, jid(full));
   }
 
-  void turn() { loops_.front()->loop.context().poll(); }
+  void turn() { loops_.front()->loop.poll(); }
 
   void send(Session& session, const std::string& xml) {
     session.on_stanza(*xmpp::Stanza::parse(xml));

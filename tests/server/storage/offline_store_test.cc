@@ -21,7 +21,7 @@ OfflineChange change(What what, std::uint64_t at, const std::string& stanza = "<
           .domain = "localhost",
           .id = {at, 7},
           .holder = holder,
-          .stanza = std::make_shared<const std::string>(stanza)};
+          .stanza = stanza};
 }
 
 // XEP-0160, docs/design/0011.

@@ -64,7 +64,7 @@ class MemoryUsers final : public UserStore {
 /// The client's end of a stream: bytes, with or without TLS.
 class Peer {
  public:
-  Peer(int socket, asio::io_context& server, bool direct_tls) : socket_(socket), server_(server) {
+  Peer(int socket, Loop& server, bool direct_tls) : socket_(socket), server_(server) {
     if (direct_tls) begin_tls();
   }
   ~Peer() {
@@ -139,7 +139,7 @@ class Peer {
   }
 
   int socket_;
-  asio::io_context& server_;
+  Loop& server_;
   std::unique_ptr<SSL_CTX, Free> context_;
   std::unique_ptr<SSL, Free> ssl_;
   std::string heard_;
@@ -169,24 +169,21 @@ class ClientStreamTest : public testing::Test {
 
   ~ClientStreamTest() override {
     for (auto& stream : streams_) stream->on_disconnected({});
-    context().poll();
+    loop().poll();
     pool_.stop();
-    context().poll();
+    loop().poll();
   }
 
-  asio::io_context& context() { return loops_.front()->loop.context(); }
+  Loop& loop() { return loops_.front()->loop; }
 
   Peer connect(ClientStream::Transport transport = ClientStream::Transport::starttls) {
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    asio::ip::tcp::socket socket(context());
-    socket.assign(asio::ip::tcp::v4(), ends[0]);
-    socket.non_blocking(true);
-    streams_.push_back(std::make_shared<ClientStream>(*loops_.front(), services_, std::move(socket),
-                                                      transport,
+    streams_.push_back(std::make_shared<ClientStream>(*loops_.front(), services_,
+                                                      Descriptor(ends[0]), transport,
                                                       [this](ClientStream&) { ++ended_; }));
     streams_.back()->start();
-    return Peer(ends[1], context(), transport == ClientStream::Transport::direct_tls);
+    return Peer(ends[1], loop(), transport == ClientStream::Transport::direct_tls);
   }
 
   /// From a fresh connection to the features behind the login.
@@ -339,7 +336,7 @@ TEST_F(ClientStreamTest, EndsAStreamWhoseElementIsTooBigBeforeLogin) {
     const std::string big = start + std::string(limit - start.size() + 1, 'A');
     for (std::size_t at = 0; at < big.size(); at += slice) {
       peer.send(big.substr(at, slice));
-      context().poll();
+      loop().poll();
     }
     const std::string answer = peer.hear("</stream:stream>");
     EXPECT_NE(answer.find("<policy-violation"), std::string::npos) << answer;
@@ -407,14 +404,14 @@ TEST_F(ClientStreamTest, EndsWithItsConnectionInEveryPhase) {
     checked.open();
     checked.hear("</stream:features>");
     checked.send(plain("juliet", "r0m30"));
-    context().poll();
+    loop().poll();
     Peer logged_in = connect();
     log_in(logged_in);
     Peer bound = connect();
     log_in_and_bind(bound);
   }
   EXPECT_TRUE(tests::eventually(5s, [&] {
-    context().poll();
+    loop().poll();
     return ended_ == 5;
   }));
   EXPECT_EQ(services_.sessions, 0U);
