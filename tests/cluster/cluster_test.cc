@@ -282,6 +282,8 @@ TEST_F(Nodes, KeepWhatWasOnItsWayToOneThatDied) {
   ClusterOfNodes cluster = cluster_of(2);
   XmppClient juliet = juliet_at(cluster.node(0));
   XmppClient romeo = romeo_at(cluster.node(1));
+  // What is sent before is stored, and comes again when a node dies before it says who has had it.
+  ASSERT_TRUE(eventually(limit, [&] { return !is_unknown_to(juliet, romeo.jid()); }));
   ASSERT_TRUE(can_chat(juliet, romeo));
   cluster.node(1).pause();
   constexpr int count = 100;
