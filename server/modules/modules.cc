@@ -10,6 +10,7 @@
 namespace server {
 
 void add_modules(IqHandlers& handlers, const ModuleContext& context) {
+  add_carbons(handlers);
   add_disco(handlers, context);
   add_legacy_session(handlers, context);
   add_pep(handlers, context.pep);

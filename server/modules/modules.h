@@ -30,6 +30,7 @@ struct ModuleContext {
 };
 
 // One XEP, one file; each adds what it answers. The list of them is modules.cc.
+void add_carbons(IqHandlers& handlers);                                       // XEP-0280
 void add_disco(IqHandlers& handlers, const ModuleContext& context);           // XEP-0030
 void add_legacy_session(IqHandlers& handlers, const ModuleContext& context);  // RFC 3921 §3
 void add_pep(IqHandlers& handlers, Pep& pep);                                 // XEP-0163

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "replication/node.h"
+#include "server/router/carbons.h"
 #include "server/router/payload.h"
 #include "server/router/stored_message.h"
 #include "xmpp/element_scanner.h"
@@ -140,7 +141,12 @@ void Router::route_to_account(const RoutedStanza& stanza, RoutedLoop* here) {
   if (stanza.ticket) {
     for (const auto& entry : entries) here->settlement->handed(stanza.ticket, entry.address.node);
   }
-  for (const auto& entry : entries) deliver(entry.address, stanza, here);
+  boost::container::small_vector<SessionAddress, 4> had;
+  for (const auto& entry : entries) {
+    deliver(entry.address, stanza, here);
+    had.push_back(entry.address);
+  }
+  send_carbons(stanza, had, here);
 }
 
 // To one session, as one of the copies that the sender's loop waits for.
@@ -148,6 +154,38 @@ void Router::hand_out(const SessionAddress& address, const RoutedStanza& stanza,
   if (holds_back(stanza, here)) return;
   if (stanza.ticket) here->settlement->handed(stanza.ticket, address.node);
   deliver(address, stanza, here);
+  send_carbons(stanza, {&address, 1}, here);
+}
+
+// XEP-0280 §7, §8: copies for the other clients of both accounts that asked for them. `had` are the
+// sessions that got the message itself.
+void Router::send_carbons(const RoutedStanza& message, std::span<const SessionAddress> had,
+                          RoutedLoop* here) {
+  if (!may_be_stored(message) || message.reroutes > 0 || message.is_restored) return;
+  const auto is_due = [&](const auto& session) {
+    return session.record.wants_carbons && std::ranges::find(had, session.address) == had.end();
+  };
+  std::optional<xmpp::Stanza> tree;  // Read when somebody wants a copy.
+  const auto copy_to_others = [&](const xmpp::Jid& account, CarbonKind kind) {
+    // Nearly always there is nobody, and then nothing is copied.
+    if (std::ranges::none_of(directory_.find_all(account.bare_str()), is_due)) return;
+    if (!tree) {
+      auto parsed = xmpp::Stanza::parse(message.xml);
+      if (!parsed) return;
+      tree.emplace(*std::move(parsed));
+    }
+    if (!is_copied(*tree)) return;
+    for (const auto& other : directory_.resources(account.bare_str())) {
+      if (!is_due(other)) continue;
+      auto to = account.with_resource(other.name);
+      if (!to || *to == message.from) continue;
+      deliver(other.address, carbon_of(*tree, kind, *std::move(to)), here);
+    }
+  };
+  copy_to_others(message.to, CarbonKind::received);
+  if (message.from.bare_str() != message.to.bare_str()) {
+    copy_to_others(message.from, CarbonKind::sent);
+  }
 }
 
 void Router::no_recipient(const RoutedStanza& stanza, RoutedLoop* here) {
@@ -157,6 +195,7 @@ void Router::no_recipient(const RoutedStanza& stanza, RoutedLoop* here) {
     return;
   }
   if (here != nullptr && here->settlement && may_be_stored(stanza) && is_for_account(stanza)) {
+    send_carbons(stanza, {}, here);
     return here->settlement->keep(stanza);
   }
   // RFC 6121 §8.5.2.2.1, §8.5.3.2.1. An account that does not exist answers alike (hardening S11).

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -160,6 +161,8 @@ class Router {
   void on_fates(replication::NodeRef from, FateReport report);
   void route_to_account(const RoutedStanza& stanza, RoutedLoop* here);
   void route_to_session(const RoutedStanza& stanza, RoutedLoop* here);
+  void send_carbons(const RoutedStanza& message, std::span<const SessionAddress> had,
+                    RoutedLoop* here);
   void no_recipient(const RoutedStanza& stanza, RoutedLoop* here);
   void mailbox_full(const RoutedStanza& stanza, RoutedLoop* here);
   RoutedLoop& loop_at(std::size_t index) const { return *(*loops_)[index % loops_->size()]; }

@@ -89,7 +89,7 @@ std::vector<SessionDirectory::Resource> SessionDirectory::resources(std::string_
   std::vector<Resource> found;
   table_.find_group(
       bare, [&](replication::NodeRef owner, const SessionKey& key, const SessionRecord& record) {
-        found.push_back({key.second, address_of(owner, record)});
+        found.push_back({key.second, record, address_of(owner, record)});
       });
   return found;
 }

@@ -30,6 +30,7 @@ class SessionDirectory {
 
   struct Resource {
     std::string name;  // As prepared: what a full JID has after its '/'.
+    SessionRecord record;
     SessionAddress address;
   };
 
@@ -45,7 +46,8 @@ class SessionDirectory {
   /// Makes `record` the session of `jid`, a full JID, and displaces the one that held it.
   void bind(const xmpp::Jid& jid, const SessionRecord& record);
 
-  /// Changes priority and availability; nothing happens if the session no longer holds its JID.
+  /// Changes priority, availability and wishes; nothing happens if the session no longer holds its
+  /// JID.
   void update(const xmpp::Jid& jid, const SessionRecord& record);
 
   /// Takes the session out; nothing happens if it no longer holds its JID.

@@ -26,7 +26,7 @@ void replication::Codec<server::SessionRecord>::encode(const server::SessionReco
   append(out, value.session, 8);
   append(out, value.loop, 2);
   append(out, static_cast<std::uint8_t>(value.priority), 1);
-  append(out, value.is_available ? 1 : 0, 1);
+  append(out, (value.is_available ? 1 : 0) | (value.wants_carbons ? 2 : 0), 1);
 }
 
 bool replication::Codec<server::SessionRecord>::decode(std::string_view bytes,
@@ -36,6 +36,8 @@ bool replication::Codec<server::SessionRecord>::decode(std::string_view bytes,
   value.session = take(bytes, 8);
   value.loop = static_cast<std::uint16_t>(take(bytes, 2));
   value.priority = static_cast<std::int8_t>(take(bytes, 1));
-  value.is_available = (take(bytes, 1) & 1) != 0;
+  const std::uint64_t flags = take(bytes, 1);
+  value.is_available = (flags & 1) != 0;
+  value.wants_carbons = (flags & 2) != 0;
   return true;
 }

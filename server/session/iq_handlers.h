@@ -24,7 +24,8 @@ enum class IqTarget {
 
 /// What news of its account a session's client has asked for.
 struct SessionInterests {
-  bool roster = false;  ///< RFC 6121 §2.2: it has requested the roster.
+  bool roster = false;   ///< RFC 6121 §2.2: it has requested the roster.
+  bool carbons = false;  ///< XEP-0280: copies of what the account's other clients say and hear.
 };
 
 /// An IQ `get` or `set` with its one payload. A handler that waits keeps a copy.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/log/log.h"
+#include "server/router/carbons.h"
 #include "server/router/stored_message.h"
 #include "server/session/iq_handlers.h"
 #include "xmpp/namespaces.h"
@@ -70,6 +71,11 @@ void Session::on_message(std::string_view bytes, const xmpp::StanzaHead& head) {
   if (acks_) acks_->on_handled();
   home_.counters.stanzas_received.add(StanzaKind::message);
   if (!is_own(head.from)) return output_.close(xmpp::StreamErrorCondition::invalid_from);
+  if (mentions_carbons(bytes)) {
+    // `<private/>`, or a forgery: with a tree they are told apart.
+    auto stanza = xmpp::Stanza::parse(bytes);  // What the parser let pass is whole.
+    return on_checked(*std::move(stanza));
+  }
   RoutedStanza sent;
   // RFC 6121 §8.1.1: without `to` it is for the sender's own account.
   if (head.to.empty()) {
@@ -104,6 +110,10 @@ void Session::on_stanza(xmpp::Stanza stanza) {
   if (acks_) acks_->on_handled();
   home_.counters.stanzas_received.add(counted(stanza.kind()));
   if (!is_own(stanza.from())) return output_.close(xmpp::StreamErrorCondition::invalid_from);
+  on_checked(std::move(stanza));
+}
+
+void Session::on_checked(xmpp::Stanza stanza) {
   stanza.set_from(jid_.str());
 
   const bool has_to = !stanza.to().empty();
@@ -135,6 +145,7 @@ RoutedStanza Session::sent_by_client(const xmpp::Stanza& stanza, xmpp::Jid to) c
 void Session::on_message(xmpp::Stanza stanza, xmpp::Jid to) {
   // RFC 6121 §8.1.1: without `to` it is for the sender's own account, which needs to be in it.
   if (stanza.to().empty()) stanza.set_to(to.str());
+  remove_forged_carbons(stanza);
   send_on(sent_by_client(stanza, std::move(to)));
 }
 
@@ -200,6 +211,10 @@ void Session::answer_iq(xmpp::Stanza stanza, IqTarget target, xmpp::Jid to) {
               .reply = reply,
               .home = home_,
               .interests = interests_});
+  if (interests_.carbons != record_.wants_carbons) {
+    record_.wants_carbons = interests_.carbons;
+    services_.directory.update(jid_, record_);
+  }
 }
 
 void Session::on_presence(const xmpp::Stanza& stanza, bool has_to, const xmpp::Jid& to) {
@@ -225,9 +240,10 @@ bool Session::deliver(const RoutedStanza& stanza) {
       stanza.from.str() == jid_.bare_str() && !take_push(stanza)) {
     return true;
   }
-  // Only the server writes from an account: what comes so as a headline is from its PEP.
+  // Only the server writes from an account: what comes so as a headline is from its PEP, or a
+  // carbon.
   if (stanza.kind == xmpp::Stanza::Kind::message && stanza.type == "headline" &&
-      stanza.from.is_bare() && stanza.from.has_local() && !wants_event(stanza)) {
+      stanza.from.is_bare() && stanza.from.has_local() && !wants_headline(stanza)) {
     return true;
   }
   if (mail_ && !stanza.is_restored && may_be_stored(stanza) && mail_->held.size() < held_max) {
@@ -259,7 +275,8 @@ void Session::on_caps(const xmpp::Stanza& presence, bool is_initial) {
   }
 }
 
-bool Session::wants_event(const RoutedStanza& message) const {
+bool Session::wants_headline(const RoutedStanza& message) const {
+  if (mentions_carbons(message.xml)) return interests_.carbons;
   if (!filter_ || !filter_->wants_anything()) return false;
   const auto parsed = xmpp::Stanza::parse(message.xml);
   if (!parsed) return false;

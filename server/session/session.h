@@ -98,6 +98,7 @@ class Session final : public Recipient {
   };
 
   bool is_own(std::string_view from) const;
+  void on_checked(xmpp::Stanza stanza);
   void on_message(xmpp::Stanza stanza, xmpp::Jid to);
   void send_on(RoutedStanza message);
   bool takes_mail() const { return record_.is_available && record_.priority >= 0; }
@@ -106,7 +107,7 @@ class Session final : public Recipient {
   void answer_iq(xmpp::Stanza stanza, IqTarget target, xmpp::Jid to);
   bool take_push(const RoutedStanza& push);
   void on_caps(const xmpp::Stanza& presence, bool is_initial);
-  bool wants_event(const RoutedStanza& message) const;
+  bool wants_headline(const RoutedStanza& message) const;
   void send_last_items();
   RoutedStanza sent_by_client(const xmpp::Stanza& stanza, xmpp::Jid to) const;
   void reply_error(const xmpp::Stanza& stanza, xmpp::StanzaErrorCondition condition,

@@ -54,6 +54,12 @@ TEST(Slixmpp, PublishesWhatPeopleHaveAndHearsOfItOverTwoNodes) {
   run("slixmpp_people.py", cluster);
 }
 
+TEST(Slixmpp, HearsOnEachDeviceWhatTheOtherSaysAndHears) {
+  const MariaDb database;
+  ClusterOfNodes cluster(database, "slixmpp_carbons", 2);
+  run("slixmpp_carbons.py", cluster);
+}
+
 TEST(Profanity, BefriendsSeesAndChatsOverTwoNodes) {
   const MariaDb database;
   ClusterOfNodes cluster(database, "profanity", 2);

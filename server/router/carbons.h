@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string_view>
+
+#include "server/router/routed_stanza.h"
+
+namespace server {
+
+/// Whose copy it is: of a message that came to an account, or that went from it (XEP-0280 §7, §8).
+enum class CarbonKind { received, sent };
+
+/// Whether an account's other clients get a copy of `message`: it is said to a person, and not
+/// marked as private (XEP-0280 §6.1, §9; XEP-0334).
+bool is_copied(const xmpp::Stanza& message);
+
+/// The copy of `message` for the client `to`, in the name of its account (hardening S2). It is of
+/// use to that client now or to nobody: it is not stored, and nobody waits for it.
+RoutedStanza carbon_of(const xmpp::Stanza& message, CarbonKind kind, xmpp::Jid to);
+
+/// Whether `xml` may hold a copy, or what says that there shall be none.
+inline bool mentions_carbons(std::string_view xml) {
+  return xml.find("urn:xmpp:carbons:2") != std::string_view::npos;
+}
+
+/// Takes from a client's message what would pass for a copy (hardening S2).
+void remove_forged_carbons(xmpp::Stanza& message);
+
+}  // namespace server
