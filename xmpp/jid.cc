@@ -219,8 +219,8 @@ bool is_plain(char c, std::uint8_t kind) {
 /// byte: `text` has its localpart up to `at` and its domain up to `slash`. Empty: it is not such a
 /// one, or not valid; the long way says which.
 Jid Jid::parse_plain(std::string_view text, std::size_t at, std::size_t slash) {
-  std::array<char, part_bytes_max>
-      out;  // NOLINT(*-pro-type-member-init): written before it is read.
+  // NOLINTNEXTLINE(*-pro-type-member-init): written before it is read.
+  std::array<char, part_bytes_max> out;
   if (text.empty() || text.size() > out.size()) {
     return {};
   }
