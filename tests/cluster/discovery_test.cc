@@ -14,6 +14,7 @@
 
 #include "tests/support/dns_server.h"
 #include "tests/support/eventually.h"
+#include "tests/support/free_ports.h"
 #include "tests/support/mariadb.h"
 #include "tests/support/node_process.h"
 #include "tests/support/xmpp_client.h"

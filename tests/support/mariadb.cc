@@ -1,8 +1,6 @@
 #include "tests/support/mariadb.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -19,6 +17,8 @@
 #include <sstream>
 #include <stdexcept>
 #include <vector>
+
+#include "tests/support/free_ports.h"
 
 namespace tests {
 namespace {
@@ -56,19 +56,6 @@ bool wait_for_end(pid_t process, std::chrono::milliseconds limit) {
   return true;
 }
 
-std::uint16_t free_port() {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  const bool bound = bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                     getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  ::close(listener);
-  if (!bound) throw std::runtime_error("no free port on 127.0.0.1");
-  return ntohs(address.sin_port);
-}
-
 // Runs a program to its end; its output, or a throw when it fails.
 std::string run(const std::vector<std::string>& command, std::string_view input) {
   std::array<char, 32> input_name{"/tmp/meerkat-test-XXXXXX"};
@@ -96,7 +83,7 @@ std::string run(const std::vector<std::string>& command, std::string_view input)
 }  // namespace
 
 MariaDb::MariaDb(std::vector<std::string> options)
-    : options_(std::move(options)), port_(free_port()) {
+    : options_(std::move(options)), port_(free_ports(1).front()) {
   std::string name = (std::filesystem::temp_directory_path() / "meerkat-mariadb-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) throw std::runtime_error(name + ": " + strerror(errno));
   folder_ = name;

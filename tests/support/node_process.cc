@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "tests/support/eventually.h"
+#include "tests/support/free_ports.h"
 
 namespace tests {
 namespace {
@@ -90,22 +91,6 @@ std::string request(const std::string& method, const std::string& path, std::uin
 }
 
 }  // namespace
-
-std::vector<std::uint16_t> free_ports(std::size_t count) {
-  std::vector<Descriptor> held;  // Until all are known, so that none is given twice.
-  std::vector<std::uint16_t> ports;
-  for (std::size_t index = 0; index < count; ++index) {
-    held.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
-    if (bind(held.back().get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-        getsockname(held.back().get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-      throw std::runtime_error("no free port on 127.0.0.1");
-    }
-    ports.push_back(ntohs(address.sin_port));
-  }
-  return ports;
-}
 
 std::string runfile(const std::string& path) {
   const auto found = std::filesystem::current_path() / path;  // Bazel starts tests in their root.

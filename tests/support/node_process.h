@@ -34,7 +34,7 @@ struct HttpAnswer {
   std::string body;
 };
 
-/// A meerkatd process of the test's own, on loopback and ports that the kernel picked, with its
+/// A meerkatd process of the test's own, on loopback and ports of its own, with its
 /// files in a temporary folder. It dies with the test's process, however that ends.
 ///
 /// The binary is `server/meerkatd` among the test's runfiles (`data = ["//server:meerkatd"]`).
@@ -109,9 +109,6 @@ class ClusterOfNodes {
   std::vector<std::string> flags_;
   std::vector<std::unique_ptr<NodeProcess>> nodes_;
 };
-
-/// Ports of 127.0.0.1 that nobody uses at the moment, all different.
-std::vector<std::uint16_t> free_ports(std::size_t count);
 
 /// The path of what the test has as data, from the workspace's root.
 std::string runfile(const std::string& path);
