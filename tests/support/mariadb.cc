@@ -154,7 +154,10 @@ void MariaDb::kill() {
   process_ = -1;
 }
 
-void MariaDb::stall() { ::kill(process_, SIGSTOP); }
+void MariaDb::stall() {
+  ::kill(process_, SIGSTOP);
+  waitpid(process_, nullptr, WUNTRACED);  // Until its last thread has stopped.
+}
 
 void MariaDb::resume() { ::kill(process_, SIGCONT); }
 
