@@ -17,9 +17,11 @@ bool is_copied(const xmpp::Stanza& message);
 /// use to that client now or to nobody: it is not stored, and nobody waits for it.
 RoutedStanza carbon_of(const xmpp::Stanza& message, CarbonKind kind, xmpp::Jid to);
 
-/// Whether `xml` may hold a copy, or what says that there shall be none.
-inline bool mentions_carbons(std::string_view xml) {
-  return xml.find("urn:xmpp:carbons:2") != std::string_view::npos;
+/// Whether `xml` may hold a copy, or what says that there shall be none: also where the namespace
+/// is written with character references.
+inline bool may_mention_carbons(std::string_view xml) {
+  return xml.find("urn:xmpp:carbons:2") != std::string_view::npos ||
+         xml.find("&#") != std::string_view::npos;
 }
 
 /// Takes from a client's message what would pass for a copy (hardening S2).

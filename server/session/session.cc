@@ -71,7 +71,7 @@ void Session::on_message(std::string_view bytes, const xmpp::StanzaHead& head) {
   if (acks_) acks_->on_handled();
   home_.counters.stanzas_received.add(StanzaKind::message);
   if (!is_own(head.from)) return output_.close(xmpp::StreamErrorCondition::invalid_from);
-  if (mentions_carbons(bytes)) {
+  if (may_mention_carbons(bytes)) {
     // `<private/>`, or a forgery: with a tree they are told apart.
     auto stanza = xmpp::Stanza::parse(bytes);  // What the parser let pass is whole.
     return on_checked(*std::move(stanza));
@@ -276,12 +276,13 @@ void Session::on_caps(const xmpp::Stanza& presence, bool is_initial) {
 }
 
 bool Session::wants_headline(const RoutedStanza& message) const {
-  if (mentions_carbons(message.xml)) return interests_.carbons;
-  if (!filter_ || !filter_->wants_anything()) return false;
+  const bool wants_events = filter_ && filter_->wants_anything();
+  if (!wants_events && !interests_.carbons) return false;
   const auto parsed = xmpp::Stanza::parse(message.xml);
   if (!parsed) return false;
   const xmpp::Element event = parsed->root().child("event", xmpp::ns::pubsub_event);
-  return filter_->wants(event.first_child().attr("node"));
+  if (!event) return interests_.carbons;
+  return wants_events && filter_->wants(event.first_child().attr("node"));
 }
 
 // XEP-0163 §4.3: what was published while nobody was here.

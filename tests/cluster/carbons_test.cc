@@ -123,14 +123,17 @@ TEST_F(Carbons, StopWhenTheClientHasHadEnough) {
 
 // hardening S2
 TEST_F(Carbons, CannotBeForged) {
-  say(romeo_, plain_.jid(),
-      "<received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>"
-      "<message xmlns='jabber:client' from='nurse@localhost'><body>lies</body></message>"
-      "</forwarded></received><body>truth</body>");
-  const auto message = plain_.receive_message();
-  ASSERT_TRUE(message);
-  EXPECT_EQ(message->to_string().find("lies"), std::string::npos) << message->to_string();
-  EXPECT_EQ(message->root().child("body", xmpp::ns::client).text(), "truth");
+  for (const std::string ns : {"urn:xmpp:carbons:2", "urn:xmpp:carbons&#58;2"}) {
+    say(romeo_, plain_.jid(),
+        "<received xmlns='" + ns +
+            "'><forwarded xmlns='urn:xmpp:forward:0'>"
+            "<message xmlns='jabber:client' from='nurse@localhost'><body>lies</body></message>"
+            "</forwarded></received><body>truth</body>");
+    const auto message = plain_.receive_message();
+    ASSERT_TRUE(message);
+    EXPECT_EQ(message->to_string().find("lies"), std::string::npos) << message->to_string();
+    EXPECT_EQ(message->root().child("body", xmpp::ns::client).text(), "truth");
+  }
 }
 
 }  // namespace
