@@ -103,7 +103,7 @@ void Session::send_on(RoutedStanza message) {
       acks_->wait_for(message.ticket.number);
     }
   }
-  services_.router.route(std::move(message), &home_);
+  services_.router.route(message, &home_);
 }
 
 void Session::on_stanza(xmpp::Stanza stanza) {
