@@ -136,6 +136,7 @@ struct LimitsConfig {
   std::size_t resources_max = 10;                   ///< Sessions an account.
   std::size_t roster_items_max = 1'000;             ///< Contacts of an account.
   std::size_t roster_requests_max = 200;            ///< Contacts that wait for its answer.
+  std::size_t blocked_jids_max = 1'000;             ///< JIDs that an account blocks.
   std::chrono::milliseconds login_timeout{60'000};  ///< Accept to bound session.
   std::chrono::milliseconds tls_handshake_timeout{10'000};
   std::chrono::milliseconds close_timeout{5'000};   ///< For the peer's `</stream:stream>`.

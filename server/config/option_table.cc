@@ -201,6 +201,8 @@ std::vector<Option> make_table() {
             "contacts of an account; past it resource-constraint"),
       count("limits", "roster_requests_max", FIELD(config.limits.roster_requests_max), 1, 100'000,
             "requests for its presence that wait for an account; newer ones are refused"),
+      count("limits", "blocked_jids_max", FIELD(config.limits.blocked_jids_max), 1, 10'000,
+            "JIDs that an account blocks; past it, or past 64 KiB of them, resource-constraint"),
       duration("limits", "login_timeout", FIELD(config.limits.login_timeout),
                "from accept to bound session"),
       duration("limits", "tls_handshake_timeout", FIELD(config.limits.tls_handshake_timeout),

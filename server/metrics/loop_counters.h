@@ -169,8 +169,8 @@ inline constexpr std::array<std::string_view, 23> bounce_conditions = {"bad-requ
                                                                        "unexpected-request",
                                                                        "other"};
 
-inline constexpr std::array<std::string_view, 4> drop_reasons = {"no-recipient", "mailbox-full",
-                                                                 "invalid-from-peer", "other"};
+inline constexpr std::array<std::string_view, 5> drop_reasons = {
+    "no-recipient", "blocked", "mailbox-full", "invalid-from-peer", "other"};
 
 /// What happens to messages in the offline store.
 enum class OfflineEvent {

@@ -10,16 +10,17 @@
 namespace server {
 
 void add_modules(IqHandlers& handlers, const ModuleContext& context) {
+  add_blocking(handlers, context.blocks);
   add_carbons(handlers);
   add_disco(handlers, context);
   add_legacy_session(handlers, context);
-  add_pep(handlers, context.pep);
+  add_pep(handlers, context.pep, context.blocks);
   add_ping(handlers, context);
   add_private_xml(handlers, context.documents);
   add_registration(handlers, context);
   add_roster(handlers, context.rosters);
   add_time(handlers, context);
-  add_vcard(handlers, context.documents);
+  add_vcard(handlers, context.documents, context.blocks);
   add_version(handlers, context);
 }
 

@@ -205,7 +205,7 @@ void serve(Pep& pep, const IqRequest& request) {
 
 }  // namespace
 
-void add_pep(IqHandlers& handlers, Pep& pep) {
+void add_pep(IqHandlers& handlers, Pep& pep, BlockLists& blocks) {
   handlers.add_identity(IqTarget::account, {"pubsub", "pep", ""});
   for (const IqTarget target : {IqTarget::server, IqTarget::account}) {
     handlers.add_feature(target, std::string(pubsub));
@@ -220,7 +220,8 @@ void add_pep(IqHandlers& handlers, Pep& pep) {
     }
   }
   // Of others only to read: what is theirs they alone change.
-  handlers.handle(IqTarget::contact, "get", std::string(pubsub), "pubsub", handler);
+  handle_for_contact(handlers, blocks, pubsub, "pubsub", StanzaErrorCondition::item_not_found,
+                     handler);
 }
 
 }  // namespace server

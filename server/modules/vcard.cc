@@ -53,15 +53,15 @@ asio::awaitable<void> set(DocumentStore& documents, IqRequest request) {
 
 }  // namespace
 
-void add_vcard(IqHandlers& handlers, DocumentStore& documents) {
+void add_vcard(IqHandlers& handlers, DocumentStore& documents, BlockLists& blocks) {
   const std::string ns(xmpp::ns::vcard);
   handlers.add_feature(IqTarget::server, ns);
   handlers.add_feature(IqTarget::account, ns);
-  for (const IqTarget target : {IqTarget::account, IqTarget::contact}) {
-    handlers.handle(target, "get", ns, "vCard", [&documents](const IqRequest& request) {
-      answer_later(request, get(documents, request));
-    });
-  }
+  const auto handler = [&documents](const IqRequest& request) {
+    answer_later(request, get(documents, request));
+  };
+  handlers.handle(IqTarget::account, "get", ns, "vCard", handler);
+  handle_for_contact(handlers, blocks, ns, "vCard", StanzaErrorCondition::item_not_found, handler);
   handlers.handle(IqTarget::account, "set", ns, "vCard", [&documents](const IqRequest& request) {
     answer_later(request, set(documents, request));
   });

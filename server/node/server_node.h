@@ -24,6 +24,7 @@
 #include "server/pep/notify_filter.h"
 #include "server/pep/pep.h"
 #include "server/presence/node_watch.h"
+#include "server/roster/block_lists.h"
 #include "server/roster/rosters.h"
 #include "server/router/router.h"
 #include "server/session/iq_handlers.h"
@@ -138,6 +139,7 @@ class ServerNode final : public NodeControl {
   Cluster cluster_;
   SessionDirectory directory_;
   Router router_;
+  BlockLists blocks_;
   Rosters rosters_;
   Pep pep_;
   CapsCache caps_;

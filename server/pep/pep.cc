@@ -139,18 +139,12 @@ asio::awaitable<PepResult<void>> Pep::change(xmpp::Jid account, std::string node
 asio::awaitable<void> Pep::notify(xmpp::Jid account, PepAccess access, std::string event,
                                   RoutedLoop& here) {
   const RoutedStanza message = notification(account, event);
-  tell(account.bare_str(), message, here);
+  router_.tell(account.bare_str(), message, &here);
   if (access == PepAccess::whitelist) co_return;
   const auto roster = co_await rosters_.load(std::move(account));
   if (roster.has_error()) co_return;  // It is stored; those who ask for it get it.
   for (const RosterItem& item : roster->items()) {
-    if (item.subscription.from == Half::active) tell(item.contact, message, here);
-  }
-}
-
-void Pep::tell(std::string_view account, const RoutedStanza& notification, RoutedLoop& here) {
-  for (const auto& entry : directory_.find_all(account)) {
-    if (entry.record.is_available) router_.deliver(entry.address, notification, &here);
+    if (item.subscription.from == Half::active) router_.tell(item.contact, message, &here);
   }
 }
 
@@ -172,7 +166,8 @@ asio::awaitable<PepResult<PepNode>> Pep::read(xmpp::Jid account, std::string nod
   co_return *std::move(found);
 }
 
-asio::awaitable<void> Pep::last_items(xmpp::Jid account, Deliver deliver) {
+asio::awaitable<void> Pep::last_items(xmpp::Jid reader, Deliver deliver) {
+  const xmpp::Jid account = reader.bare();
   const auto roster = co_await rosters_.load(account);
   if (roster.has_error()) co_return;
   std::vector<std::string> owners = {std::string(account.str())};
@@ -184,6 +179,10 @@ asio::awaitable<void> Pep::last_items(xmpp::Jid account, Deliver deliver) {
     if (!owner || !router_.serves(owner->domain())) continue;
     const auto documents = co_await documents_.load_all(*owner, prefix);
     if (documents.has_error()) co_return;
+    if (documents->empty()) continue;
+    const auto barrier = co_await blocks_.between(reader, *owner);
+    if (barrier.has_error()) co_return;
+    if (*barrier != Barrier::none) continue;
     for (const auto& document : *documents) {
       const auto node = PepNode::parse(document.content);
       if (!node || !node->config().sends_last || node->items().empty()) continue;

@@ -33,8 +33,8 @@ using PepResult = boost::system::result<T, PepRefusal>;
 /// Threads: all members may be called from any loop, which is `here`.
 class Pep {
  public:
-  Pep(DocumentStore& documents, Rosters& rosters, SessionDirectory& directory, Router& router)
-      : documents_(documents), rosters_(rosters), directory_(directory), router_(router) {}
+  Pep(DocumentStore& documents, Rosters& rosters, BlockLists& blocks, Router& router)
+      : documents_(documents), rosters_(rosters), blocks_(blocks), router_(router) {}
 
   struct Publication {
     std::string node;
@@ -62,20 +62,19 @@ class Pep {
   /// the reader may not know of (hardening S11, S18).
   asio::awaitable<PepResult<PepNode>> read(xmpp::Jid account, std::string node, xmpp::Jid reader);
 
-  /// The last items that who becomes available is sent (XEP-0163 §4.3): of the account itself and
-  /// of the contacts that it sees. Hands each to `deliver` until that says false.
+  /// The last items that who becomes available, a full JID, is sent (XEP-0163 §4.3): of its account
+  /// and of the contacts that that sees. Hands each to `deliver` until that says false.
   using Deliver = std::function<bool(const RoutedStanza& notification)>;
-  asio::awaitable<void> last_items(xmpp::Jid account, Deliver deliver);
+  asio::awaitable<void> last_items(xmpp::Jid reader, Deliver deliver);
 
  private:
   asio::awaitable<PepResult<void>> check_room(xmpp::Jid account, std::string node);
   asio::awaitable<void> notify(xmpp::Jid account, PepAccess access, std::string event,
                                RoutedLoop& here);
-  void tell(std::string_view account, const RoutedStanza& notification, RoutedLoop& here);
 
   DocumentStore& documents_;
   Rosters& rosters_;
-  SessionDirectory& directory_;
+  BlockLists& blocks_;
   Router& router_;
 };
 

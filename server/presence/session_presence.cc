@@ -9,6 +9,7 @@
 
 #include "server/log/log.h"
 #include "server/roster/roster_xml.h"
+#include "server/router/blocked_reply.h"
 #include "xmpp/namespaces.h"
 #include "xmpp/stanza_error.h"
 
@@ -47,6 +48,15 @@ bool is_known(std::string_view type) {
 
 }  // namespace
 
+SessionPresence::SessionPresence(RoutedLoop& home, PresenceServices services, const xmpp::Jid& jid,
+                                 SessionRecord& record)
+    : home_(home),
+      services_(services),
+      jid_(jid),
+      record_(record),
+      // What is shared from now on comes by on_block_list().
+      blocked_(services_.router.blocks().hold(std::string(jid.bare_str()))) {}
+
 void SessionPresence::on_sent(const xmpp::Stanza& stanza, bool has_to, const xmpp::Jid& to) {
   const std::string_view type = stanza.type();
   RoutedStanza sent = routed(stanza, jid_, to);
@@ -71,7 +81,7 @@ void SessionPresence::send_directed(RoutedStanza presence) {
   // RFC 6121 §4.6.3: those who are told of every change anyway need not be remembered.
   const bool is_told = contacts_ && !last_.empty() && contacts_->find(presence.to.bare_str()).from;
   const auto known = std::find(directed_.begin(), directed_.end(), presence.to);
-  if (presence.type.empty() && known == directed_.end() && !is_told) {
+  if (presence.type.empty() && known == directed_.end() && !is_told && !is_blocked(presence.to)) {
     if (directed_.size() >= directed_max) {
       return refuse(std::move(presence), xmpp::StanzaErrorCondition::resource_constraint);
     }
@@ -185,11 +195,55 @@ void SessionPresence::on_push(xmpp::Element query) {
   tell(item->contact, item->from ? own("", last_) : unavailable());
 }
 
+void SessionPresence::on_block_list() {
+  const auto before =
+      std::exchange(blocked_, services_.router.blocks().hold(std::string(jid_.bare_str())));
+  if (blocked_ == before) return;
+  hide_directed();
+  if (last_.empty() || !contacts_) return;
+  contacts_->for_each([&](const ContactList::Contact& contact) {
+    if (contact.from) show_or_hide(contact.jid, before);
+    const auto jid = xmpp::Jid::parse(contact.jid);
+    if (contact.to && jid && before && before->blocks(*jid) && !is_blocked(*jid)) {
+      probe(contact.jid);
+    }
+  });
+}
+
+// A contact that sees us: those of its sessions for which it makes a difference.
+void SessionPresence::show_or_hide(std::string_view account, const BlockTable::Hold& before) {
+  const auto bare = xmpp::Jid::parse(account);
+  if (!bare) return;
+  for (const auto& session : services_.directory.resources(account)) {
+    const auto full = bare->with_resource(session.name);
+    if (!session.record.is_available || !full) continue;
+    const bool was_blocked = before && before->blocks(*full);
+    if (was_blocked == is_blocked(*full)) continue;
+    RoutedStanza presence = was_blocked ? own("", last_) : unavailable();
+    presence.to = *full;
+    // Past the barrier, which stands already.
+    services_.router.deliver(session.address, presence, &home_);
+  }
+}
+
+void SessionPresence::hide_directed() {
+  std::erase_if(directed_, [this](const xmpp::Jid& jid) {
+    if (!is_blocked(jid)) return false;
+    const RoutedStanza presence = unavailable();
+    for (const auto& session : services_.directory.resources(jid.bare_str())) {
+      if (jid.is_full() && session.name != jid.resource()) continue;
+      services_.router.deliver(session.address, presence, &home_);
+    }
+    return true;
+  });
+}
+
 void SessionPresence::on_probe(const RoutedStanza& probe) const {
   // The server writes `from`, so it can be trusted. RFC 6121 §4.3.2: who may not see us gets no
   // answer, as if we were not here.
   if (last_.empty()) return;
   const std::string_view asker = probe.from.bare_str();
+  if (is_blocked(probe.from)) return;
   if (asker != jid_.bare_str() && !(contacts_ && contacts_->find(asker).from)) return;
   RoutedStanza presence = own("", last_);
   presence.to = probe.from;
@@ -226,6 +280,7 @@ void SessionPresence::on_node_back(replication::NodeRef node) {
 void SessionPresence::leave() {
   if (record_.is_available || !directed_.empty()) become_unavailable(unavailable());
   has_left_ = true;
+  blocked_ = nullptr;
 }
 
 void SessionPresence::queue_request(SubscriptionRequest kind, RoutedStanza sent,
@@ -239,6 +294,9 @@ void SessionPresence::queue_request(SubscriptionRequest kind, RoutedStanza sent,
   }
   if (contact.str() == jid_.bare_str()) {
     return refuse(std::move(sent), xmpp::StanzaErrorCondition::not_allowed);
+  }
+  if (is_blocked(contact)) {
+    return tell_client(routed(blocked_reply(stanza), jid_, jid_));  // XEP-0191 §3.3
   }
   if (requests_.size() >= requests_max) {
     return refuse(std::move(sent), xmpp::StanzaErrorCondition::resource_constraint);
@@ -282,39 +340,21 @@ void SessionPresence::broadcast(const RoutedStanza& presence) {
 }
 
 // One text for all who get it: it names no `to`, which is then its receiver (RFC 6120 §8.1.1.2).
-void SessionPresence::tell(std::string_view account, RoutedStanza presence) {
-  std::optional<xmpp::Jid> to;
-  for (const auto& entry : services_.directory.find_all(account)) {
-    if (!entry.record.is_available) continue;
-    if (!to) {
-      auto parsed = xmpp::Jid::parse(account);
-      if (!parsed) return;
-      presence.to = to.emplace(*std::move(parsed));
-    }
-    services_.router.deliver(entry.address, presence, &home_);
-  }
+void SessionPresence::tell(std::string_view account, const RoutedStanza& presence) {
+  services_.router.tell(account, presence, &home_);
 }
 
 void SessionPresence::tell_client(RoutedStanza presence) {
+  if (is_blocked(presence.from)) return;
   if (Recipient* session = home_.sessions.find(record_.session)) session->deliver(presence);
 }
 
 void SessionPresence::probe(std::string_view account, std::optional<replication::NodeRef> only_on) {
-  std::optional<RoutedStanza> probe;
-  for (const auto& entry : services_.directory.find_all(account)) {
-    if (!entry.record.is_available || (only_on && entry.address.node != *only_on)) continue;
-    const bool is_ours = entry.address.node == replication::self_ref &&
-                         entry.address.loop == record_.loop &&
-                         entry.address.session == record_.session;
-    if (is_ours) continue;
-    if (!probe) {
-      auto to = xmpp::Jid::parse(account);
-      if (!to) return;
-      probe = own("probe", presence_xml("probe", jid_.str()));
-      probe->to = *std::move(to);
-    }
-    services_.router.deliver(entry.address, *probe, &home_);
-  }
+  const SessionAddress self{replication::self_ref, record_.loop, record_.session};
+  services_.router.tell(account, own("probe", presence_xml("probe", jid_.str())), &home_,
+                        [&](const SessionAddress& address) {
+                          return address != self && (!only_on || address.node == *only_on);
+                        });
 }
 
 void SessionPresence::refuse(RoutedStanza stanza, xmpp::StanzaErrorCondition condition) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/blocking/block_table.h"
 #include "server/presence/contact_list.h"
 #include "server/roster/rosters.h"
 #include "server/router/router.h"
@@ -38,11 +39,10 @@ struct PresenceServices {
 /// session, and then does no more than carry out the requests that it took.
 class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
  public:
-  /// `jid`, a full JID, and `record`, whose priority and availability are kept here, are the
-  /// session's, and used until leave().
+  /// `jid`, a full JID in the directory, and `record`, whose priority and availability are kept
+  /// here, are the session's, and used until leave().
   SessionPresence(RoutedLoop& home, PresenceServices services, const xmpp::Jid& jid,
-                  SessionRecord& record)
-      : home_(home), services_(services), jid_(jid), record_(record) {}
+                  SessionRecord& record);
 
   /// A presence stanza that the session's client sent, with `from` written. `to` is where it goes:
   /// the account itself when `has_to` is false.
@@ -53,6 +53,10 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
 
   /// What a roster push of this account says, wanted by the session's client or not.
   void on_push(xmpp::Element query);
+
+  /// The account's block list may have changed: who is blocked sees the session no more, who is not
+  /// any more sees it again (XEP-0191 §3.3, §3.4).
+  void on_block_list();
 
   /// These sessions ended with their node, which told nobody: those that this one saw are now told
   /// to its client.
@@ -86,8 +90,11 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
   /// `give_up` is called where `work` ends by an exception.
   void spawn(asio::awaitable<void> work, void (SessionPresence::*give_up)() = nullptr);
   void drop_requests();
+  void show_or_hide(std::string_view account, const BlockTable::Hold& before);
+  void hide_directed();
+  bool is_blocked(const xmpp::Jid& jid) const { return blocked_ && blocked_->blocks(jid); }
   void broadcast(const RoutedStanza& presence);
-  void tell(std::string_view account, RoutedStanza presence);
+  void tell(std::string_view account, const RoutedStanza& presence);
   void tell_client(RoutedStanza presence);
   void probe(std::string_view account, std::optional<replication::NodeRef> only_on = {});
   void refuse(RoutedStanza stanza, xmpp::StanzaErrorCondition condition);
@@ -104,6 +111,7 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
   std::uint64_t version_ = 0;            // Of contacts_, or of the latest push before them.
   std::uint64_t round_ = 0;              // Counts initial presences: whose reading is still wanted.
   std::vector<xmpp::Jid> directed_;      // Who else has been sent available presence.
+  BlockTable::Hold blocked_;             // Whom the account blocks; null for nobody.
   std::list<Request> requests_;          // The first one is being carried out.
   bool has_left_ = false;
 };

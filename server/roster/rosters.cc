@@ -5,7 +5,6 @@
 
 #include "server/roster/roster_xml.h"
 #include "xmpp/escape.h"
-#include "xmpp/shared_text.h"
 
 namespace server {
 namespace {
@@ -47,19 +46,8 @@ asio::awaitable<Result<RosterChange>> Rosters::change(xmpp::Jid account, Rule ru
 
 void Rosters::push(const xmpp::Jid& account, const RosterChange& change, RoutedLoop& here) {
   if (!change.push) return;
-  const std::string query = push_query(*change.push, change.version);
-  for (const auto& resource : directory_.resources(account.bare_str())) {
-    const auto to = account.with_resource(resource.name);
-    if (!to) continue;
-    RoutedStanza stanza;
-    stanza.kind = xmpp::Stanza::Kind::iq;
-    stanza.type = "set";
-    stanza.from = account;
-    stanza.to = *to;
-    stanza.xml = xmpp::SharedText("<iq type='set' id='roster-" + std::to_string(change.version) +
-                                  "' to='" + xmpp::escape_attr(to->str()) + "'>" + query + "</iq>");
-    router_.deliver(resource.address, stanza, &here);
-  }
+  router_.push(account, "roster-" + std::to_string(change.version),
+               push_query(*change.push, change.version), &here);
 }
 
 asio::awaitable<Rosters::Refusal> Rosters::set(xmpp::Jid account, xmpp::Jid contact,
@@ -117,6 +105,12 @@ asio::awaitable<Rosters::Refusal> Rosters::request(xmpp::Jid account, xmpp::Jid 
 asio::awaitable<Rosters::Refusal> Rosters::receive(xmpp::Jid contact, xmpp::Jid account,
                                                    SubscriptionRequest request, std::string stanza,
                                                    RoutedLoop& here) {
+  // XEP-0191 §3.3: who is blocked asks nobody. That a subscription ends is still kept.
+  if (request == SubscriptionRequest::subscribe) {
+    const auto barrier = co_await blocks_.between(account, contact);
+    if (barrier.has_error()) co_return unavailable;
+    if (*barrier == Barrier::recipient) co_return std::nullopt;
+  }
   Rule rule = [account, request, stanza, limits = limits_](Roster& roster) {
     return roster.receive(account.str(), request, stanza, limits);
   };

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "server/roster/block_lists.h"
 #include "server/roster/roster.h"
 #include "server/router/router.h"
 #include "server/storage/document_store.h"
@@ -27,9 +28,8 @@ namespace asio = boost::asio;
 /// Threads: all members may be called from any loop, which is `here`.
 class Rosters {
  public:
-  Rosters(DocumentStore& documents, SessionDirectory& directory, Router& router,
-          RosterLimits limits)
-      : documents_(documents), directory_(directory), router_(router), limits_(limits) {}
+  Rosters(DocumentStore& documents, Router& router, BlockLists& blocks, RosterLimits limits)
+      : documents_(documents), router_(router), blocks_(blocks), limits_(limits) {}
 
   /// Errors: those of DocumentStore.
   asio::awaitable<Result<Roster>> load(xmpp::Jid account);
@@ -63,8 +63,8 @@ class Rosters {
   void push(const xmpp::Jid& account, const RosterChange& change, RoutedLoop& here);
 
   DocumentStore& documents_;
-  SessionDirectory& directory_;
   Router& router_;
+  BlockLists& blocks_;
   const RosterLimits limits_;
 };
 

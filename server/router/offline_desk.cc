@@ -25,8 +25,8 @@ std::size_t bytes_of(const OfflineChange& change) { return change.stanza.size();
 OfflineDesk::OfflineDesk(Loop& loop, OfflineStore& store, std::string holder)
     : loop_(loop), store_(store), holder_(std::move(holder)) {}
 
-void OfflineDesk::keep(const xmpp::Jid& account, MessageId id, xmpp::SharedText stanza,
-                       bool is_held, Kept done) {
+void OfflineDesk::keep(const xmpp::Jid& account, const xmpp::Jid& sender, MessageId id,
+                       xmpp::SharedText stanza, bool is_held, Kept done) {
   if (waiting_bytes_ + stanza.size() > waiting_bytes_max) {
     return done(make_error_code(StorageErrc::busy), OfflineOutcome::done);
   }
@@ -35,6 +35,7 @@ void OfflineDesk::keep(const xmpp::Jid& account, MessageId id, xmpp::SharedText 
                   .domain = std::string(account.domain()),
                   .id = id,
                   .holder = is_held ? holder_ : std::string(),
+                  .sender = sender,
                   .stanza = std::move(stanza)},
        .done = std::move(done)});
 }

@@ -30,9 +30,10 @@ class OfflineDesk {
 
   using Kept = std::function<void(boost::system::error_code, OfflineOutcome)>;
 
-  /// Stores `stanza` for `account`; this node holds it if `is_held`. `done` is called once.
-  void keep(const xmpp::Jid& account, MessageId id, xmpp::SharedText stanza, bool is_held,
-            Kept done);
+  /// Stores `stanza` of `sender` for `account`; this node holds it if `is_held`. `done` is called
+  /// once.
+  void keep(const xmpp::Jid& account, const xmpp::Jid& sender, MessageId id,
+            xmpp::SharedText stanza, bool is_held, Kept done);
 
   /// `done` is called when it is released.
   void release(const xmpp::Jid& account, MessageId id, std::function<void()> done);

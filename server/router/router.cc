@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "replication/node.h"
+#include "server/router/blocked_reply.h"
 #include "server/router/carbons.h"
 #include "server/router/payload.h"
 #include "server/router/stored_message.h"
@@ -77,7 +78,9 @@ Recipient* LoopSessions::find(SessionId id) const {
 
 Router::Router(std::vector<std::string> domains, SessionDirectory& directory,
                replication::Node& node)
-    : domains_(std::move(domains)), directory_(directory), node_(node) {}
+    : domains_(std::move(domains)), directory_(directory), node_(node), blocks_(node) {
+  blocks_.on_change([this](const std::string& account) { tell_of_block_list(account, nullptr); });
+}
 
 void Router::set_loops(std::vector<std::unique_ptr<RoutedLoop>>& loops) {
   loops_ = &loops;
@@ -103,8 +106,34 @@ void Router::route(const RoutedStanza& stanza, RoutedLoop* here) {
   if (!stanza.to.has_local()) {
     return bounce(stanza, xmpp::StanzaErrorCondition::service_unavailable, here);
   }
+  if (refuse_blocked(stanza, here)) return;
   if (stanza.to.is_full()) return route_to_session(stanza, here);
   route_to_account(stanza, here);
+}
+
+bool Router::refuse_blocked(const RoutedStanza& stanza, RoutedLoop* here) {
+  switch (blocks_.between(stanza.from, stanza.to)) {
+    case Barrier::none:
+      return false;
+    case Barrier::sender: {
+      settle(stanza, CopyFate::bounced, here);
+      const auto parsed = xmpp::Stanza::parse(stanza.xml);
+      if (parsed && parsed->may_be_answered_with_error()) {
+        counters(here).stanzas_bounced.add(xmpp::name(xmpp::StanzaErrorCondition::not_acceptable));
+        answer(stanza, blocked_reply(*parsed), here);
+      }
+      return true;
+    }
+    case Barrier::recipient:
+      // XEP-0191 §3.3: presence gets no answer, the rest one as if nobody were there.
+      if (stanza.kind != xmpp::Stanza::Kind::presence) {
+        bounce(stanza, xmpp::StanzaErrorCondition::service_unavailable, here);
+      } else {
+        counters(here).stanzas_dropped.add("blocked");
+      }
+      return true;
+  }
+  return false;
 }
 
 void Router::route_to_session(const RoutedStanza& stanza, RoutedLoop* here) {
@@ -202,6 +231,58 @@ void Router::no_recipient(const RoutedStanza& stanza, RoutedLoop* here) {
   bounce(stanza, xmpp::StanzaErrorCondition::service_unavailable, here);
 }
 
+void Router::tell(std::string_view account, RoutedStanza stanza, RoutedLoop* here,
+                  const Wanted& wanted) {
+  const auto is_meant = [&](const auto& session) {
+    return session.record.is_available && (!wanted || wanted(session.address));
+  };
+  const SessionDirectory::Entries sessions = directory_.find_all(account);
+  if (std::ranges::none_of(sessions, is_meant)) return;
+  auto to = xmpp::Jid::parse(account);
+  if (!to) return;
+  stanza.to = *std::move(to);
+  if (!blocks_.has_list(account) && !blocks_.has_list(stanza.from.bare_str())) {
+    for (const auto& session : sessions) {
+      if (is_meant(session)) deliver(session.address, stanza, here);
+    }
+    return;
+  }
+  // A single session may be blocked, or block none but a single one.
+  for (const auto& session : directory_.resources(account)) {
+    const auto full = stanza.to.with_resource(session.name);
+    if (is_meant(session) && full && blocks_.between(stanza.from, *full) == Barrier::none) {
+      deliver(session.address, stanza, here);
+    }
+  }
+}
+
+void Router::push(const xmpp::Jid& account, std::string_view id, std::string_view payload,
+                  RoutedLoop* here) {
+  for (const auto& session : directory_.resources(account.bare_str())) {
+    const auto to = account.with_resource(session.name);
+    if (!to) continue;
+    RoutedStanza stanza;
+    stanza.kind = xmpp::Stanza::Kind::iq;
+    stanza.type = "set";
+    stanza.from = account;
+    stanza.to = *to;
+    stanza.xml =
+        xmpp::SharedText("<iq type='set' id='" + std::string(id) + "' to='" +
+                         xmpp::escape_attr(to->str()) + "'>" + std::string(payload) + "</iq>");
+    deliver(session.address, stanza, here);
+  }
+}
+
+void Router::tell_of_block_list(const std::string& account, const BlockTable::Hold& list) {
+  for (const auto& session : directory_.find_all(account)) {
+    if (session.address.node != replication::self_ref) continue;
+    RoutedLoop& home = loop_at(session.address.loop);
+    home.loop.post([&home, list, id = session.address.session] {
+      if (Recipient* recipient = home.sessions.find(id)) recipient->on_block_list();
+    });
+  }
+}
+
 void Router::deliver(const SessionAddress& address, const RoutedStanza& stanza, RoutedLoop* here) {
   if (address.node != replication::self_ref) {
     const auto sent = node_.send(address.node, encode(stanza, address.loop, address.session));
@@ -257,10 +338,13 @@ void Router::bounce(const RoutedStanza& stanza, xmpp::StanzaErrorCondition condi
   auto parsed = xmpp::Stanza::parse(stanza.xml);
   if (!parsed || !parsed->may_be_answered_with_error()) return;
   counters(here).stanzas_bounced.add(xmpp::name(condition));
-  xmpp::Stanza reply = parsed->error_reply(condition);
-  RoutedStanza answer = routed(reply, stanza.to, stanza.from);
-  if (const auto entry = directory_.find(answer.to)) {
-    deliver(entry->address, answer, here);
+  answer(stanza, parsed->error_reply(condition), here);
+}
+
+void Router::answer(const RoutedStanza& stanza, const xmpp::Stanza& error, RoutedLoop* here) {
+  const RoutedStanza reply = routed(error, stanza.to, stanza.from);
+  if (const auto entry = directory_.find(reply.to)) {
+    deliver(entry->address, reply, here);
   } else {
     counters(here).stanzas_dropped.add("no-recipient");
   }

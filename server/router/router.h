@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "server/blocking/block_table.h"
 #include "server/loop/loop.h"
 #include "server/metrics/loop_counters.h"
 #include "server/router/fate_reports.h"
@@ -56,6 +57,9 @@ class Recipient {
   /// These sessions of others ended and could not tell so themselves.
   virtual void on_gone(const GoneSessions& /*gone*/) {}
 
+  /// The block list of its account may have changed.
+  virtual void on_block_list() {}
+
   /// A node whose sessions had been taken for gone is back with them.
   virtual void on_node_back(replication::NodeRef /*node*/) {}
 
@@ -100,6 +104,10 @@ struct RoutedLoop {
 /// Takes each stanza to the sessions that RFC 6121 §8.5 says should have it, on this loop, on
 /// another or on another node; and when there is none, answers as it says. Only reads local memory.
 ///
+/// Nothing passes route() or tell() between two of whom one blocks the other (XEP-0191, hardening
+/// S12): it is neither delivered, copied nor stored. What an account without a session blocks is
+/// for the offline store to look up.
+///
 /// A loop's mailbox that is full refuses stanzas: the sender gets `resource-constraint`; what
 /// expects no error, like an answer or presence, is dropped and counted.
 ///
@@ -122,6 +130,24 @@ class Router {
   /// Routes a stanza to an account or a session of a served domain, or bounces it for other
   /// domains.
   void route(const RoutedStanza& stanza, RoutedLoop* here);
+
+  /// Takes presence or a notification to the available sessions of an account, a bare JID; to those
+  /// of them that are `wanted`, if it says. `to` is written by it: the text of `stanza` has none.
+  using Wanted = std::function<bool(const SessionAddress&)>;
+  void tell(std::string_view account, RoutedStanza stanza, RoutedLoop* here,
+            const Wanted& wanted = nullptr);
+
+  /// Sends each session of `account` an iq of type set in the account's own name, which only the
+  /// server can: news of what it keeps.
+  void push(const xmpp::Jid& account, std::string_view id, std::string_view payload,
+            RoutedLoop* here);
+
+  /// The block lists by which it goes.
+  BlockTable& blocks() { return blocks_; }
+
+  /// The account's block list may be another: tells its sessions of this node, until which `list`
+  /// is held. [any thread]
+  void tell_of_block_list(const std::string& account, const BlockTable::Hold& list);
 
   /// Delivers to one session, past the rules: for a session's own state and for answers.
   void deliver(const SessionAddress& address, const RoutedStanza& stanza, RoutedLoop* here);
@@ -157,6 +183,8 @@ class Router {
  private:
   void hand_out(const SessionAddress& address, const RoutedStanza& stanza, RoutedLoop* here);
   void deliver_here(RoutedLoop& home, const SessionAddress& address, const RoutedStanza& stanza);
+  bool refuse_blocked(const RoutedStanza& stanza, RoutedLoop* here);
+  void answer(const RoutedStanza& stanza, const xmpp::Stanza& error, RoutedLoop* here);
   void on_mail(const SessionAddress& address, RoutedLoop* here);
   void on_fates(replication::NodeRef from, FateReport report);
   void route_to_account(const RoutedStanza& stanza, RoutedLoop* here);
@@ -173,6 +201,7 @@ class Router {
   std::vector<std::string> domains_;
   SessionDirectory& directory_;
   replication::Node& node_;
+  BlockTable blocks_;
   std::vector<std::unique_ptr<RoutedLoop>>* loops_ = nullptr;
   LoopCounters link_counters_;
 };

@@ -87,7 +87,8 @@ void Settlement::keep(const RoutedStanza& stanza) {
   if (entry == entries_.end()) {  // A client without XEP-0198 sent it, or its loop is gone.
     if (!is_worth_storing(stanza.xml)) return refuse(stanza, {}, OfflineOutcome::no_account);
     begin_storing(account);
-    return desk_.keep(account, stanza.id ? stanza.id : home_.ids.next(), stanza.xml, false,
+    return desk_.keep(account, stanza.from, stanza.id ? stanza.id : home_.ids.next(), stanza.xml,
+                      false,
                       [this, stanza](boost::system::error_code error, OfflineOutcome outcome) {
                         end_storing(stanza.to.bare());
                         refuse(stanza, error, outcome);
@@ -167,7 +168,7 @@ void Settlement::store(Entries::iterator entry) {
   const RoutedStanza& stanza = entry->second.stanza;
   const bool is_held = !entry->second.is_unwanted;
   entry->second.stored = Stored::begun;
-  desk_.keep(stanza.to.bare(), stanza.id, stanza.xml, is_held,
+  desk_.keep(stanza.to.bare(), stanza.from, stanza.id, stanza.xml, is_held,
              [this, number = entry->first, is_held, account = stanza.to.bare()](
                  boost::system::error_code error, OfflineOutcome outcome) {
                if (!is_held) end_storing(account);
@@ -208,6 +209,11 @@ void Settlement::pick_up(const xmpp::Jid& account, SessionId session) {
 void Settlement::deliver(const OfflineMessage& message, SessionId session) {
   auto stanza = restored(message);
   if (!stanza) return home_.counters.offline_messages.add(OfflineEvent::unreadable);
+  if (router_.blocks().blocks(stanza->to, stanza->from)) {
+    // It was sent before the account blocked its sender.
+    desk_.remove(stanza->to.bare(), stanza->id);
+    return refuse(*stanza, {}, OfflineOutcome::no_account);
+  }
   const auto entry = add(*stanza);
   entry->second.stored = Stored::yes;
   entry->second.holders.push_back(replication::self_ref);

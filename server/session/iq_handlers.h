@@ -24,8 +24,9 @@ enum class IqTarget {
 
 /// What news of its account a session's client has asked for.
 struct SessionInterests {
-  bool roster = false;   ///< RFC 6121 §2.2: it has requested the roster.
-  bool carbons = false;  ///< XEP-0280: copies of what the account's other clients say and hear.
+  bool roster = false;    ///< RFC 6121 §2.2: it has requested the roster.
+  bool blocking = false;  ///< XEP-0191 §3.2: it has requested the block list.
+  bool carbons = false;   ///< XEP-0280: copies of what the account's other clients say and hear.
 };
 
 /// An IQ `get` or `set` with its one payload. A handler that waits keeps a copy.

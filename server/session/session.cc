@@ -292,7 +292,7 @@ void Session::send_last_items() {
     Recipient* recipient = home->sessions.find(session);
     return recipient != nullptr && recipient->deliver(item);
   };
-  asio::co_spawn(home_.loop.executor(), services_.pep.last_items(jid_.bare(), std::move(deliver)),
+  asio::co_spawn(home_.loop.executor(), services_.pep.last_items(jid_, std::move(deliver)),
                  [](std::exception_ptr failed) {
                    if (failed) log::failed_unexpectedly("pep", failed);
                  });
@@ -303,7 +303,9 @@ void Session::send_last_items() {
 bool Session::take_push(const RoutedStanza& push) {
   const auto parsed = xmpp::Stanza::parse(push.xml);
   if (!parsed) return false;
-  presence_->on_push(parsed->root().first_child());
+  const xmpp::Element payload = parsed->root().first_child();
+  if (payload.ns() == xmpp::ns::blocking) return interests_.blocking;
+  presence_->on_push(payload);
   return interests_.roster;
 }
 

@@ -9,6 +9,7 @@
 #include "server/pep/notify_filter.h"
 #include "server/pep/pep.h"
 #include "server/presence/session_presence.h"
+#include "server/roster/block_lists.h"
 #include "server/router/router.h"
 #include "server/router/session_record.h"
 #include "server/session/ack_exchange.h"
@@ -25,6 +26,7 @@ struct SessionServices {
   SessionDirectory& directory;
   Router& router;
   Rosters& rosters;
+  BlockLists& blocks;
   Pep& pep;
   CapsCache& caps;
   const IqHandlers& iq_handlers;
@@ -62,6 +64,7 @@ class Session final : public Recipient {
 
   void displace() override;
   void on_gone(const GoneSessions& gone) override { presence_->on_gone(gone); }
+  void on_block_list() override { presence_->on_block_list(); }
   void on_node_back(replication::NodeRef node) override { presence_->on_node_back(node); }
 
   /// Takes the session out of the directory: from now on nothing is delivered, and what the client

@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "server/storage/blocked_sender.h"
+
 namespace server {
 namespace {
 
@@ -80,6 +82,10 @@ class Changes {
   OfflineOutcome keep(const OfflineChange& change) {
     std::optional<Fill>& fill = fills_[{change.local, change.domain}];
     if (!fill) return OfflineOutcome::no_account;
+    // What a node holds has passed its router, which knows the lists of who is logged in.
+    if (change.holder.empty() && blocks(db_, change.local, change.domain, change.sender)) {
+      return OfflineOutcome::blocked;
+    }
     const bool has_room = fill->messages < limits_.messages_max &&
                           fill->bytes + change.stanza.size() <= limits_.bytes_max;
     if (!has_room && !is_kept(change)) return OfflineOutcome::full;

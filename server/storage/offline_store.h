@@ -9,6 +9,7 @@
 
 #include "server/storage/message_id.h"
 #include "server/storage/storage.h"
+#include "xmpp/jid.h"
 #include "xmpp/shared_text.h"
 
 namespace server {
@@ -29,11 +30,17 @@ struct OfflineChange {
   std::string local{}, domain{};  ///< The account.
   MessageId id{};
   std::string
-      holder{};  ///< For `keep`: empty for a message that waits for its account's next claim.
+      holder{};        ///< For `keep`: empty for a message that waits for its account's next claim.
+  xmpp::Jid sender{};  ///< For `keep`.
   xmpp::SharedText stanza{};  ///< For `keep`.
 };
 
-enum class OfflineOutcome { done, full, no_account };
+enum class OfflineOutcome {
+  done,
+  full,
+  no_account,
+  blocked,  ///< Nobody is there to have it, and the account blocks its sender (XEP-0191).
+};
 
 struct OfflineMessage {
   MessageId id;

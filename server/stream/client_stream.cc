@@ -223,6 +223,17 @@ asio::awaitable<void> ClientStream::run_sasl(std::shared_ptr<SaslNegotiation> sa
     }
   }
   SaslOutcome outcome = co_await sasl->take(std::move(step));
+  if (outcome.kind == SaslOutcome::Kind::success) {
+    // Whom the account blocks is known before anybody can find its session (hardening S12).
+    auto held = co_await services_.session.blocks.hold(*xmpp::Jid::make(outcome.local, domain_));
+    if (held) {
+      blocked_ = *std::move(held);
+    } else {
+      outcome = {.kind = SaslOutcome::Kind::failure,
+                 .payload = std::string(xmpp::name(xmpp::SaslError::temporary_auth_failure)),
+                 .local = {}};
+    }
+  }
   if (phase_ == Phase::checking) on_sasl_outcome(std::move(outcome));
 }
 
@@ -269,6 +280,7 @@ void ClientStream::bind(const xmpp::Stanza& iq) {
   parser_.set_limits(session_limits(services_.config));
   session_ = std::make_unique<Session>(home_, services_.session, *this,
                                        std::get<xmpp::Jid>(std::move(grant)));
+  blocked_ = nullptr;
   services_.sessions.fetch_add(1);
   phase_ = Phase::bound;
   xmpp::Stanza reply = iq.result_reply();

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/blocking/block_table.h"
 #include "server/session/session.h"
 #include "server/session/stream_output.h"
 #include "server/stream/connection.h"
@@ -80,7 +81,8 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
   std::shared_ptr<SaslNegotiation> sasl_;  // Only while it is needed.
   std::unique_ptr<Session> session_;
   std::string domain_;
-  std::string local_;  // Once authenticated.
+  std::string local_;         // Once authenticated.
+  BlockTable::Hold blocked_;  // From then until it is the session's.
   std::string_view close_reason_;
   std::chrono::steady_clock::time_point accepted_at_;
   std::chrono::steady_clock::time_point deadline_;

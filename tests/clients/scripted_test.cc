@@ -60,6 +60,12 @@ TEST(Slixmpp, HearsOnEachDeviceWhatTheOtherSaysAndHears) {
   run("slixmpp_carbons.py", cluster);
 }
 
+TEST(Slixmpp, BlocksOverTwoNodes) {
+  const MariaDb database;
+  ClusterOfNodes cluster(database, "slixmpp_blocking", 2);
+  run("slixmpp_blocking.py", cluster);
+}
+
 TEST(Profanity, BefriendsSeesAndChatsOverTwoNodes) {
   const MariaDb database;
   ClusterOfNodes cluster(database, "profanity", 2);

@@ -13,6 +13,7 @@
 #include "server/config/config.h"
 #include "server/pep/notify_filter.h"
 #include "server/pep/pep.h"
+#include "server/roster/block_lists.h"
 #include "server/roster/rosters.h"
 #include "server/session/iq_handlers.h"
 #include "server/storage/credentials.h"
@@ -143,13 +144,14 @@ class MessagePath::Node {
   server::SessionDirectory directory_{node_};
   server::Router router_{{"localhost"}, directory_, node_};
   server::DocumentsInMemory documents_;
-  server::Rosters rosters_{documents_, directory_, router_, {}};
-  server::Pep pep_{documents_, rosters_, directory_, router_};
+  server::BlockLists blocks_{documents_, directory_, router_, {}};
+  server::Rosters rosters_{documents_, router_, blocks_, {}};
+  server::Pep pep_{documents_, rosters_, blocks_, router_};
   server::CapsCache caps_;
   server::IqHandlers handlers_;
   std::vector<std::unique_ptr<server::RoutedLoop>> loops_;
   server::StreamServices services_{
-      config_, users_, pool_, {directory_, router_, rosters_, pep_, caps_, handlers_}};
+      config_, users_, pool_, {directory_, router_, rosters_, blocks_, pep_, caps_, handlers_}};
   std::vector<std::shared_ptr<server::ClientStream>> streams_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +14,7 @@
 #include "server/modules/modules.h"
 #include "server/pep/notify_filter.h"
 #include "server/pep/pep.h"
+#include "server/roster/block_lists.h"
 #include "server/roster/rosters.h"
 #include "server/session/session.h"
 #include "tests/server/roster/documents_in_memory.h"
@@ -92,8 +95,9 @@ class OneNode : public testing::Test {
     loops_.push_back(std::make_unique<RoutedLoop>(0));
     router_.set_loops(loops_);
     add_roster(handlers_, rosters_);
-    add_pep(handlers_, pep_);
-    add_vcard(handlers_, documents_);
+    add_blocking(handlers_, blocks_);
+    add_pep(handlers_, pep_, blocks_);
+    add_vcard(handlers_, documents_, blocks_);
     add_private_xml(handlers_, documents_);
   }
 
@@ -101,9 +105,17 @@ class OneNode : public testing::Test {
 
   std::unique_ptr<Client> bind(const std::string& full) {
     auto client = std::make_unique<Client>();
+    // As a stream does when its client has proven who it is.
+    BlockTable::Hold blocked;
+    asio::co_spawn(loops_.front()->loop.executor(), blocks_.hold(jid(full).bare()),
+                   [&](std::exception_ptr, Result<BlockTable::Hold> held) {
+                     if (held) blocked = *std::move(held);
+                   });
+    turn();
     client->session = std::make_unique<Session>(
-        *loops_.front(), SessionServices{directory_, router_, rosters_, pep_, caps_, handlers_},
-        *client, jid(full));
+        *loops_.front(),
+        SessionServices{directory_, router_, rosters_, blocks_, pep_, caps_, handlers_}, *client,
+        jid(full));
     return client;
   }
 
@@ -153,8 +165,9 @@ class OneNode : public testing::Test {
   SessionDirectory directory_{node_};
   Router router_{{"localhost"}, directory_, node_};
   DocumentsInMemory documents_;
-  Rosters rosters_{documents_, directory_, router_, {}};
-  Pep pep_{documents_, rosters_, directory_, router_};
+  BlockLists blocks_{documents_, directory_, router_, {}};
+  Rosters rosters_{documents_, router_, blocks_, {}};
+  Pep pep_{documents_, rosters_, blocks_, router_};
   CapsCache caps_;
   IqHandlers handlers_;
   std::vector<std::unique_ptr<RoutedLoop>> loops_;

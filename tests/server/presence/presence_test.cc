@@ -221,7 +221,7 @@ TEST_F(Requests, WaitForTheAccountToComeAndForItsAnswer) {
 }
 
 TEST_F(Requests, AreRefusedByTheServerWhenTooManyWait) {
-  Rosters strict(documents_, directory_, router_, {.requests_max = 1});
+  Rosters strict(documents_, router_, blocks_, {.requests_max = 1});
   auto romeo = log_in("romeo@localhost/orchard");
   auto paris = log_in("paris@localhost/palace");
   const auto ask = [&](const std::string& who) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "replication/node.h"
+#include "server/roster/block_lists.h"
 #include "server/roster/rosters.h"
 #include "server/session/iq_handlers.h"
 #include "tests/server/roster/documents_in_memory.h"
@@ -60,8 +61,9 @@ class SessionTest : public testing::Test {
 
   std::unique_ptr<Session> bind(NotingOutput& output, const std::string& full) {
     return std::make_unique<Session>(
-        *loops_.front(), SessionServices{directory_, router_, rosters_, pep_, caps_, handlers_},
-        output, jid(full));
+        *loops_.front(),
+        SessionServices{directory_, router_, rosters_, blocks_, pep_, caps_, handlers_}, output,
+        jid(full));
   }
 
   void turn() { loops_.front()->loop.poll(); }
@@ -101,8 +103,9 @@ class SessionTest : public testing::Test {
   SessionDirectory directory_{node_};
   Router router_{{"localhost"}, directory_, node_};
   DocumentsInMemory documents_;
-  Rosters rosters_{documents_, directory_, router_, {}};
-  Pep pep_{documents_, rosters_, directory_, router_};
+  BlockLists blocks_{documents_, directory_, router_, {}};
+  Rosters rosters_{documents_, router_, blocks_, {}};
+  Pep pep_{documents_, rosters_, blocks_, router_};
   CapsCache caps_;
   IqHandlers handlers_;
   std::vector<std::unique_ptr<RoutedLoop>> loops_;

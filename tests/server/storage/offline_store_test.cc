@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "server/blocking/block_list.h"
+#include "server/storage/sql_document_store.h"
 #include "server/storage/sql_user_store.h"
 #include "tests/server/storage/both_databases.h"
 #include "tests/server/storage/wait_for.h"
@@ -93,6 +95,28 @@ TEST_P(OfflineStoreTest, KeepsNothingForAnAccountThatDoesNotExist) {
   stray.local = "romeo";
   EXPECT_EQ(apply(store(), {stray, change(What::keep, 1)}),
             (Outcomes{OfflineOutcome::no_account, OfflineOutcome::done}));
+}
+
+// XEP-0191 §3.3, hardening S12: of who is away only the database knows whom he blocks.
+TEST_P(OfflineStoreTest, KeepsNothingOfABlockedSenderButWhatANodeHolds) {
+  SqlDocumentStore documents(*storage_);
+  DocumentStore::Change block = [](std::string& document) -> Result<void> {
+    document = "1\nromeo@localhost\n";
+    return {};
+  };
+  ASSERT_TRUE(wait_for(documents.edit(*xmpp::Jid::parse("juliet@localhost"),
+                                      BlockList::document_name, std::move(block)))
+                  .has_value());
+  OfflineChange romeos = change(What::keep, 1, "romeo's");
+  romeos.sender = *xmpp::Jid::parse("romeo@localhost/orchard");
+  OfflineChange held = change(What::keep, 2, "held", "alive");
+  held.sender = romeos.sender;
+  OfflineChange nurses = change(What::keep, 3, "nurse's");
+  nurses.sender = *xmpp::Jid::parse("nurse@localhost/house");
+  EXPECT_EQ(apply(store(), {romeos, held, nurses}),
+            (Outcomes{OfflineOutcome::blocked, OfflineOutcome::done, OfflineOutcome::done}));
+  alive_ = "";
+  EXPECT_EQ(claim("other"), (Stanzas{"held", "nurse's"}));
 }
 
 // hardening Q8
