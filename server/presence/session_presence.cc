@@ -89,7 +89,7 @@ void SessionPresence::send_directed(RoutedStanza presence) {
   } else if (presence.type == "unavailable" && known != directed_.end()) {
     directed_.erase(known);
   }
-  services_.router.route(std::move(presence), &home_);
+  services_.router.route(presence, &home_);
 }
 
 void SessionPresence::become_available(const RoutedStanza& presence, std::int8_t priority) {
@@ -117,7 +117,7 @@ void SessionPresence::become_unavailable(const RoutedStanza& presence) {
   for (xmpp::Jid& to : std::exchange(directed_, {})) {
     RoutedStanza directed = presence;
     directed.to = std::move(to);
-    services_.router.route(std::move(directed), &home_);
+    services_.router.route(directed, &home_);
   }
 }
 
@@ -247,7 +247,7 @@ void SessionPresence::on_probe(const RoutedStanza& probe) const {
   if (asker != jid_.bare_str() && !(contacts_ && contacts_->find(asker).from)) return;
   RoutedStanza presence = own("", last_);
   presence.to = probe.from;
-  services_.router.route(std::move(presence), &home_);
+  services_.router.route(presence, &home_);
 }
 
 void SessionPresence::on_gone(const GoneSessions& gone) {

@@ -310,6 +310,36 @@ bool Session::take_push(const RoutedStanza& push) {
 }
 
 void Session::write(const RoutedStanza& stanza) {
+  if (held_back_) {
+    if (held_back_->hold(stanza)) {
+      // It is of use now or never, so that nobody need wait for it.
+      return services_.router.settle(stanza, CopyFate::acked, &home_);
+    }
+    write_held_back();
+  }
+  write_now(stanza);
+}
+
+void Session::write_held_back() {
+  for (RoutedStanza& stanza : held_back_->take()) {
+    stanza.ticket = {};
+    write_now(stanza);
+  }
+}
+
+bool Session::on_client_state(const xmpp::Element& element) {
+  if (element.is("inactive", xmpp::ns::client_state)) {
+    if (!held_back_) held_back_ = std::make_unique<HeldBack>();
+  } else if (element.is("active", xmpp::ns::client_state)) {
+    if (held_back_) write_held_back();
+    held_back_ = nullptr;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void Session::write_now(const RoutedStanza& stanza) {
   if (!acks_) {
     if (!output_.write(stanza.xml)) return services_.router.undeliverable(stanza, &home_);
     services_.router.settle(stanza, CopyFate::acked, &home_);  // More is not to be known.

@@ -13,6 +13,7 @@
 #include "server/router/router.h"
 #include "server/router/session_record.h"
 #include "server/session/ack_exchange.h"
+#include "server/session/held_back.h"
 #include "server/session/iq_handlers.h"
 #include "server/session/stream_output.h"
 #include "xmpp/jid.h"
@@ -58,6 +59,9 @@ class Session final : public Recipient {
 
   /// An element of XEP-0198. Returns false if it is none.
   bool on_management(const xmpp::Element& element);
+
+  /// `<inactive/>` or `<active/>` (XEP-0352). Returns false if it is neither.
+  bool on_client_state(const xmpp::Element& element);
 
   /// Sends a stanza to the client.
   bool deliver(const RoutedStanza& stanza) override;
@@ -116,6 +120,8 @@ class Session final : public Recipient {
   void reply_error(const xmpp::Stanza& stanza, xmpp::StanzaErrorCondition condition,
                    std::string_view text = {});
   void write(const RoutedStanza& stanza);
+  void write_now(const RoutedStanza& stanza);
+  void write_held_back();
   void count_sent(const RoutedStanza& stanza);
 
   RoutedLoop& home_;
@@ -127,6 +133,7 @@ class Session final : public Recipient {
   std::unique_ptr<NotifyFilter> filter_;  // Once the client has said what it is.
   std::unique_ptr<AckExchange> acks_;     // Once the client has enabled XEP-0198.
   std::unique_ptr<MailPickUp> mail_;      // While it is picked up.
+  std::unique_ptr<HeldBack> held_back_;   // While the client is inactive.
   SessionInterests interests_;
   bool has_left_ = false;
 };

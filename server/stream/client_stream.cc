@@ -178,6 +178,9 @@ void ClientStream::on_element(std::string_view bytes) {
     case StreamStep::acknowledgements:
       if (session_) session_->on_management(element.root());
       return;
+    case StreamStep::client_state:
+      if (session_->on_client_state(element.root())) return;
+      return close(xmpp::StreamErrorCondition::unsupported_stanza_type);
     case StreamStep::stanza:
       return session_->on_stanza(std::move(element));
     case StreamStep::ignore:

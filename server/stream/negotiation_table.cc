@@ -34,6 +34,7 @@ boost::system::result<StreamStep, xmpp::StreamErrorCondition> step_of(StreamPhas
       return Error::not_authorized;  // RFC 6120 §7.1
     case StreamPhase::bound:
       if (ns == xmpp::ns::sm3) return StreamStep::acknowledgements;
+      if (ns == xmpp::ns::client_state) return StreamStep::client_state;
       if (element.kind() == xmpp::Stanza::Kind::other || ns != xmpp::ns::client) {
         return Error::unsupported_stanza_type;
       }

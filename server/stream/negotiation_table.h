@@ -29,6 +29,7 @@ enum class StreamStep {
   refuse_resumption,  ///< XEP-0198 before binding: a client that wants its former session back.
   bind,
   acknowledgements,  ///< XEP-0198
+  client_state,      ///< XEP-0352
   stanza,
   ignore
 };

@@ -66,6 +66,12 @@ TEST(Slixmpp, BlocksOverTwoNodes) {
   run("slixmpp_blocking.py", cluster);
 }
 
+TEST(Slixmpp, IsLeftAloneWhileNobodyLooksAtIt) {
+  const MariaDb database;
+  ClusterOfNodes cluster(database, "slixmpp_inactive", 2);
+  run("slixmpp_inactive.py", cluster);
+}
+
 TEST(Profanity, BefriendsSeesAndChatsOverTwoNodes) {
   const MariaDb database;
   ClusterOfNodes cluster(database, "profanity", 2);

@@ -17,8 +17,9 @@ std::string verdict(Phase phase, std::string_view xml, StreamOffer offer = {.sta
   if (!element) return "not an element";
   const auto step = step_of(phase, *element, offer);
   if (!step) return std::string(xmpp::name(step.error()));
-  constexpr std::array words = {"starttls", "in clear",         "login",  "registration", "resume",
-                                "bind",     "acknowledgements", "stanza", "ignore"};
+  constexpr std::array words = {
+      "starttls", "in clear",         "login",        "registration", "resume",
+      "bind",     "acknowledgements", "client state", "stanza",       "ignore"};
   return words.at(static_cast<std::size_t>(*step));
 }
 
@@ -34,6 +35,7 @@ constexpr const char* presence = "<presence/>";
 constexpr const char* enable = "<enable xmlns='urn:xmpp:sm:3'/>";
 constexpr const char* ack = "<a xmlns='urn:xmpp:sm:3' h='1'/>";
 constexpr const char* request = "<r xmlns='urn:xmpp:sm:3'/>";
+constexpr const char* inactive = "<inactive xmlns='urn:xmpp:csi:0'/>";
 constexpr const char* odd = "<message xmlns='urn:example:odd'/>";
 constexpr const char* unknown = "<query/>";
 
@@ -54,6 +56,8 @@ TEST(NegotiationTable, SaysForEachPhaseWhatMayCome) {
       {ack, "policy-violation", "policy-violation", "resume", "acknowledgements",
        "acknowledgements"},
       {request, "policy-violation", "policy-violation", "resume", "acknowledgements", "ignore"},
+      {inactive, "policy-violation", "policy-violation", "not-authorized", "client state",
+       "ignore"},
       {odd, "policy-violation", "policy-violation", "not-authorized", "unsupported-stanza-type",
        "ignore"},
       {unknown, "not-authorized", "not-authorized", "not-authorized", "unsupported-stanza-type",
