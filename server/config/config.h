@@ -133,7 +133,8 @@ struct LimitsConfig {
   std::size_t stanza_bytes_max = 256 * 1024;        ///< From a client, after login.
   std::size_t login_stanza_bytes_max = 10'000;      ///< From a client, before login.
   Rate login_rate{2'000};                           ///< Above it logins wait.
-  std::size_t resources_max = 10;                   ///< Sessions an account.
+  std::size_t resources_max = 10;                   ///< Sessions an account, with a stream.
+  std::chrono::milliseconds resume_time{600'000};   ///< Without one, kept for the client; 0: none.
   std::size_t roster_items_max = 1'000;             ///< Contacts of an account.
   std::size_t roster_requests_max = 200;            ///< Contacts that wait for its answer.
   std::size_t blocked_jids_max = 1'000;             ///< JIDs that an account blocks.

@@ -18,6 +18,8 @@ std::span<const Definition* const> all() {
                                                       &log_dropped,
                                                       &sessions,
                                                       &sessions_max,
+                                                      &sessions_resumable,
+                                                      &resumes,
                                                       &logins,
                                                       &login_duration,
                                                       &streams_closed,

@@ -58,6 +58,11 @@ inline constexpr Counter log_dropped{"meerkat_log_lines_dropped_total", "Log lin
 inline constexpr Gauge sessions{"meerkat_sessions", "Bound sessions: what scaling goes by.",
                                 "transport"};
 inline constexpr Gauge sessions_max{"meerkat_sessions_max", "The most sessions this node takes."};
+inline constexpr Gauge sessions_resumable{
+    "meerkat_sessions_resumable", "Sessions without a stream, kept for their client or moving."};
+inline constexpr Counter resumes{"meerkat_resumes_total",
+                                 "Wishes of clients to go on with a former session (XEP-0198).",
+                                 "result", "where"};
 inline constexpr Counter logins{"meerkat_logins_total", "Logins ended, and why.", "result",
                                 "reason"};
 inline constexpr Histogram login_duration{"meerkat_login_duration_seconds",
@@ -144,7 +149,9 @@ inline constexpr Gauge drain_remaining{"meerkat_drain_sessions_remaining",
                                        "Sessions still here; 0 without a drain."};
 inline constexpr Counter drain_moved{
     "meerkat_drain_sessions_moved_total",
-    "Sessions told to go elsewhere (ended), or still here at the deadline (failed).", "result"};
+    "Streams told to go elsewhere (ended), sessions given to another node as their client did not "
+    "come for them (handed_over), and those still here at the deadline (failed).",
+    "result"};
 inline constexpr Gauge drain_deadline{"meerkat_drain_deadline_remaining_seconds",
                                       "Until the drain's deadline; 0 without a drain."};
 

@@ -184,6 +184,15 @@ enum class OfflineEvent {
 inline constexpr std::array<std::string_view, 6> offline_events = {
     "stored", "spooled", "delivered", "refused", "failed", "unreadable"};
 
+/// How a client's wish to resume its session ended (XEP-0198 §5).
+enum class Resumption {
+  same_node,   ///< It was on this node.
+  other_node,  ///< It came from another one.
+  failed       ///< There is no such session, or it is not this client's.
+};
+inline constexpr std::array<std::string_view, 3> resumptions = {"same_node", "other_node",
+                                                                "failed"};
+
 /// A message between two cores takes tens of microseconds, a stalled one seconds.
 inline constexpr std::array<double, 14> short_bounds = {
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5};
@@ -209,7 +218,10 @@ struct alignas(64) LoopCounters {
   LoopHistogram<long_bounds> login_duration;
   LabelledCounter<close_reasons> streams_closed;
   LoopHistogram<short_bounds> loop_lag;
+  LabelledCounter<resumptions> resumes;
+  LoopLevel sessions_detached;  ///< Without a stream, kept for their clients or on their way.
   LoopCounter sessions_drained;
+  LoopCounter sessions_handed_over;  ///< To another node, by a drain.
 
   /// [its loop] When the bytes were read that are being worked on: one look at the clock a read,
   /// from which route_duration is measured.

@@ -130,6 +130,17 @@ void add_loops(std::vector<MetricFamily>& families, const Loops& loops) {
   add_single(families, metric::stream_sent_bytes, loops, &LoopCounters::stream_sent_bytes);
   add_level(families, metric::send_queue_bytes, loops, &LoopCounters::send_queue_bytes);
   add_level(families, metric::unacknowledged_stanzas, loops, &LoopCounters::unacknowledged_stanzas);
+  add_level(families, metric::sessions_resumable, loops, &LoopCounters::sessions_detached);
+
+  families.push_back(family_of(metric::resumes));
+  for (std::size_t at = 0; at < resumptions.size(); ++at) {
+    double sum = 0;
+    for (const LoopCounters* loop : loops) sum += static_cast<double>(loop->resumes.value(at));
+    const std::string where(resumptions[at]);
+    const bool has_failed = where == "failed";
+    add(families.back(), metric::resumes,
+        {{has_failed ? "failed" : "ok", has_failed ? "nowhere" : where}, sum});
+  }
 
   families.push_back(family_of(metric::logins));
   for (std::size_t at = 0; at < login_reasons.size(); ++at) {

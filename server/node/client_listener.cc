@@ -131,7 +131,8 @@ void ClientListener::close_acceptors() {
   }
 }
 
-std::size_t ClientListener::end_sessions(std::size_t count, std::string_view text) {
+std::size_t ClientListener::end_sessions(std::size_t count, std::string_view text,
+                                         bool keeps_sessions) {
   std::vector<std::shared_ptr<ClientStream>> chosen;
   for (const auto& stream : bound_) {
     if (chosen.size() == count) break;
@@ -141,9 +142,7 @@ std::size_t ClientListener::end_sessions(std::size_t count, std::string_view tex
     if (chosen.size() == count) break;
     if (stream->is_bound()) chosen.push_back(stream);
   }
-  for (const auto& stream : chosen) {
-    stream->close(xmpp::StreamErrorCondition::system_shutdown, text);
-  }
+  for (const auto& stream : chosen) stream->shut_down(text, keeps_sessions);
   return chosen.size();
 }
 

@@ -30,8 +30,9 @@ class ClientListener {
 
   void close_acceptors();
 
-  /// Ends up to `count` bound sessions with `<system-shutdown/>`; returns how many.
-  std::size_t end_sessions(std::size_t count, std::string_view text);
+  /// Ends up to `count` bound streams with `<system-shutdown/>`, returns how many;
+  /// `keeps_sessions`: as of ClientStream::shut_down().
+  std::size_t end_sessions(std::size_t count, std::string_view text, bool keeps_sessions);
 
   /// Closes what is left, without waiting for anybody.
   void close_all();

@@ -204,16 +204,17 @@ void ServerNode::observe_drain() {
     }
     return samples;
   });
-  metrics_.observe(metric::drain_remaining, [this] {
-    return drain_status() ? static_cast<double>(streams_.sessions.load()) : 0.0;
-  });
+  metrics_.observe(metric::drain_remaining,
+                   [this] { return drain_status() ? static_cast<double>(sessions_here()) : 0.0; });
   metrics_.observe(metric::drain_moved, [this] {
     const auto drain = drain_status();
-    double ended = 0;
+    double ended = 0, handed_over = 0;
     for (const auto& loop : loops_) {
       ended += static_cast<double>(loop->counters.sessions_drained.value());
+      handed_over += static_cast<double>(loop->counters.sessions_handed_over.value());
     }
     return Samples{{{"ended"}, ended},
+                   {{"handed_over"}, handed_over},
                    {{"failed"}, drain ? static_cast<double>(drain->sessions_failed) : 0.0}};
   });
   metrics_.observe(metric::drain_deadline, [this] {

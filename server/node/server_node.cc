@@ -80,7 +80,8 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
       streams_{.config = config,
                .users = users_,
                .hashing = hashing_,
-               .session = {directory_, router_, rosters_, blocks_, pep_, caps_, handlers_}},
+               .session = {directory_, router_, rosters_, blocks_, pep_, caps_, handlers_,
+                           config.limits.resume_time}},
       second_(control) {
   streams_.tls.store(options_.tls);
   streams_.fake_salt_secret = fake_salt_secret(options_);
@@ -102,6 +103,11 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
   }
   metrics_.add_loop(router_.link_counters());
   router_.set_loops(loops_);
+  for (const auto& loop : loops_) {
+    moves_.push_back(std::make_unique<SessionMoves>(
+        *loop, streams_.session, [this] { return streams_.accepts_sessions.load(); }));
+    streams_.moves.push_back(moves_.back().get());
+  }
   watch_ = std::make_unique<NodeWatch>(cluster_.node(), directory_, loops_);
   cluster_.on_peer_joined([this](const replication::NodeId& peer) { watch_->peer_joined(peer); });
   directory_.on_displaced([this](const SessionAddress& address) { router_.displace(address); });
@@ -243,14 +249,9 @@ void ServerNode::start_drain(const DrainOptions& options, std::chrono::milliseco
   cluster_.set_state(discovery::NodeState::draining);
   cluster_.publish(report());
   Drain::Hooks hooks;
-  hooks.sessions = [this] { return streams_.sessions.load(); };
+  hooks.sessions = [this] { return sessions_here(); };
   hooks.end = [this](std::uint64_t count) { end_sessions(count); };
-  hooks.has_successor = [this] {
-    for (const auto& [id, report] : cluster_.reports()) {
-      if (id.name != config_.node.name && report.state == "ready") return true;
-    }
-    return false;
-  };
+  hooks.has_successor = [this] { return successor().has_value(); };
   hooks.done = [this](std::uint64_t left) { on_drained(left); };
   DrainConfig config = config_.drain;
   config.notice = notice;
@@ -260,7 +261,30 @@ void ServerNode::start_drain(const DrainOptions& options, std::chrono::milliseco
     std::lock_guard lock(drain_mutex_);
     drain_ = std::move(drain);
   }
+  for (std::size_t index = 0; index < loops_.size(); ++index) {
+    loops_[index]->loop.post(
+        [this, index] { moves_[index]->hand_over_all([this] { return successor(); }); });
+  }
   started->start(options);
+}
+
+// With a stream, or without one and not known to be elsewhere yet.
+std::uint64_t ServerNode::sessions_here() const {
+  std::int64_t detached = 0;
+  for (const auto& loop : loops_) detached += loop->counters.sessions_detached.value();
+  return streams_.sessions.load() + static_cast<std::uint64_t>(std::max<std::int64_t>(detached, 0));
+}
+
+// Of those that take sessions, any: each is told so by about as many nodes as the next one.
+std::optional<replication::NodeRef> ServerNode::successor() {
+  std::vector<replication::NodeRef> ready;
+  for (const auto& [id, report] : cluster_.reports()) {
+    if (id == cluster_.node_id() || report.state != "ready") continue;
+    const auto node = cluster_.node().ref(id);
+    if (node && cluster_.node().reachable(*node)) ready.push_back(*node);
+  }
+  if (ready.empty()) return std::nullopt;
+  return ready[next_successor_++ % ready.size()];
 }
 
 // A node that is not listed is found by nobody, and one that has been replaced is let in by nobody:
@@ -278,6 +302,7 @@ void ServerNode::give_up_name(const std::string& why) {
 
 void ServerNode::end_sessions(std::uint64_t count) {
   const std::string text = "this node is being drained; another one serves you";
+  const bool keeps_sessions = successor().has_value();
   const std::uint64_t share = count / loops_.size();
   std::uint64_t extra = count % loops_.size();
   for (std::size_t index = 0; index < loops_.size(); ++index) {
@@ -286,8 +311,8 @@ void ServerNode::end_sessions(std::uint64_t count) {
     if (here == 0) continue;
     ClientListener* listener = listeners_[index].get();
     LoopCounters* counters = &loops_[index]->counters;
-    loops_[index]->loop.post([listener, counters, here, text] {
-      counters->sessions_drained.add(listener->end_sessions(here, text));
+    loops_[index]->loop.post([listener, counters, here, text, keeps_sessions] {
+      counters->sessions_drained.add(listener->end_sessions(here, text, keeps_sessions));
     });
   }
 }
@@ -314,9 +339,10 @@ void ServerNode::stop() {
   second_.cancel();
   for (std::size_t index = 0; index < loops_.size(); ++index) {
     ClientListener* listener = listeners_[index].get();
-    loops_[index]->loop.post([listener] {
+    loops_[index]->loop.post([listener, moves = moves_[index].get()] {
       listener->close_acceptors();
       listener->close_all();
+      moves->stop();
     });
   }
   // What the ended sessions had not acknowledged, and what the links hand back, is stored.

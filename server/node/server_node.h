@@ -28,6 +28,7 @@
 #include "server/roster/rosters.h"
 #include "server/router/router.h"
 #include "server/session/iq_handlers.h"
+#include "server/session/session_moves.h"
 #include "server/storage/blocking_pool.h"
 #include "server/storage/offline_store.h"
 #include "server/storage/sql_document_store.h"
@@ -119,6 +120,8 @@ class ServerNode final : public NodeControl {
   void give_up_name(const std::string& why);
   void on_drained(std::uint64_t left);
   void end_sessions(std::uint64_t count);
+  std::uint64_t sessions_here() const;
+  std::optional<replication::NodeRef> successor();
   static std::string holder_of(const replication::NodeId& node);
   bool is_alive(const std::string& holder);
   void take_over_from(const replication::NodeId& peer);
@@ -149,9 +152,11 @@ class ServerNode final : public NodeControl {
   std::vector<std::unique_ptr<RoutedLoop>> loops_;
   std::unique_ptr<NodeWatch> watch_;
   std::vector<std::unique_ptr<BusyRatio>> busy_;  // Of each loop's thread.
+  std::vector<std::unique_ptr<SessionMoves>> moves_;
   std::vector<std::unique_ptr<ClientListener>> listeners_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<Drain> drain_;
+  std::atomic<std::size_t> next_successor_{0};
   asio::steady_timer second_;
   std::atomic<State> state_{State::starting};
   std::atomic<std::int64_t> state_since_{0};

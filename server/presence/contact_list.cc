@@ -16,6 +16,20 @@ ContactList::ContactList(const Roster& roster) {
   }
 }
 
+ContactList ContactList::unpacked(std::string_view packed) {
+  ContactList list;
+  while (packed.size() > 3) {
+    const auto byte = [packed](std::size_t at) {
+      return static_cast<std::size_t>(static_cast<unsigned char>(packed[at]));
+    };
+    const std::size_t size = byte(1) | byte(2) << 8;
+    if (packed.size() < 3 + size) break;
+    list.append({packed.substr(3, size), (byte(0) & 1) != 0, (byte(0) & 2) != 0});
+    packed.remove_prefix(3 + size);
+  }
+  return list;
+}
+
 ContactList::Contact ContactList::read(std::size_t at) const {
   const auto byte = [this](std::size_t where) {
     return static_cast<std::size_t>(static_cast<unsigned char>(packed_[where]));

@@ -37,8 +37,13 @@ class ContactList {
 
   void set(const Contact& contact);
 
+  /// As a text from which another node makes the same list; empty contacts are an empty text.
+  const std::string& packed() const { return packed_; }
+  static ContactList unpacked(std::string_view packed);
+
  private:
-  // An entry: flags u8 (1: to, 2: from), size of the JID u16, the JID.
+  // An entry, which also goes from node to node: flags u8 (1: to, 2: from), size of the JID u16,
+  // the JID.
   static std::size_t entry_bytes(std::string_view jid) { return 3 + jid.size(); }
   Contact read(std::size_t at) const;
   void append(const Contact& contact);

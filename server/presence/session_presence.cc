@@ -55,7 +55,7 @@ SessionPresence::SessionPresence(RoutedLoop& home, PresenceServices services, co
       jid_(jid),
       record_(record),
       // What is shared from now on comes by on_block_list().
-      blocked_(services_.router.blocks().hold(std::string(jid.bare_str()))) {}
+      state_{.blocked = services_.router.blocks().hold(std::string(jid.bare_str()))} {}
 
 void SessionPresence::on_sent(const xmpp::Stanza& stanza, bool has_to, const xmpp::Jid& to) {
   const std::string_view type = stanza.type();
@@ -79,15 +79,17 @@ void SessionPresence::on_sent(const xmpp::Stanza& stanza, bool has_to, const xmp
 
 void SessionPresence::send_directed(RoutedStanza presence) {
   // RFC 6121 §4.6.3: those who are told of every change anyway need not be remembered.
-  const bool is_told = contacts_ && !last_.empty() && contacts_->find(presence.to.bare_str()).from;
-  const auto known = std::find(directed_.begin(), directed_.end(), presence.to);
-  if (presence.type.empty() && known == directed_.end() && !is_told && !is_blocked(presence.to)) {
-    if (directed_.size() >= directed_max) {
+  const bool is_told =
+      state_.contacts && !state_.last.empty() && state_.contacts->find(presence.to.bare_str()).from;
+  const auto known = std::find(state_.directed.begin(), state_.directed.end(), presence.to);
+  if (presence.type.empty() && known == state_.directed.end() && !is_told &&
+      !is_blocked(presence.to)) {
+    if (state_.directed.size() >= directed_max) {
       return refuse(std::move(presence), xmpp::StanzaErrorCondition::resource_constraint);
     }
-    directed_.push_back(presence.to);
-  } else if (presence.type == "unavailable" && known != directed_.end()) {
-    directed_.erase(known);
+    state_.directed.push_back(presence.to);
+  } else if (presence.type == "unavailable" && known != state_.directed.end()) {
+    state_.directed.erase(known);
   }
   services_.router.route(presence, &home_);
 }
@@ -97,7 +99,7 @@ void SessionPresence::become_available(const RoutedStanza& presence, std::int8_t
   record_.is_available = true;
   record_.priority = priority;
   services_.directory.update(jid_, record_);
-  last_ = presence.xml;
+  state_.last = presence.xml;
   tell(jid_.bare_str(), presence);
   if (!is_initial) return broadcast(presence);
   // RFC 6121 §4.2.2: the account's other resources tell us theirs.
@@ -109,12 +111,12 @@ void SessionPresence::become_unavailable(const RoutedStanza& presence) {
   if (std::exchange(record_.is_available, false)) {
     tell(jid_.bare_str(), presence);
     broadcast(presence);
-    last_ = {};
+    state_.last = {};
     record_.priority = 0;
     services_.directory.update(jid_, record_);
   }
   // RFC 6121 §4.6.4
-  for (xmpp::Jid& to : std::exchange(directed_, {})) {
+  for (xmpp::Jid& to : std::exchange(state_.directed, {})) {
     RoutedStanza directed = presence;
     directed.to = std::move(to);
     services_.router.route(directed, &home_);
@@ -126,9 +128,9 @@ asio::awaitable<std::optional<Roster>> SessionPresence::read_roster(xmpp::Jid ac
   std::chrono::milliseconds wait = retry_min;
   for (;;) {
     auto roster = co_await services_.rosters.load(account);
-    if (has_left_ || round != round_ || last_.empty()) co_return std::nullopt;
+    if (has_left_ || round != round_ || state_.last.empty()) co_return std::nullopt;
     // What was pushed meanwhile is not in what was read before: then once more.
-    if (roster && roster->version() >= version_) co_return *std::move(roster);
+    if (roster && roster->version() >= state_.version) co_return *std::move(roster);
     if (!roster && roster.error() == StorageErrc::stopped) co_return std::nullopt;
     co_await home_.loop.delay(wait);
     if (has_left_ || round != round_) co_return std::nullopt;
@@ -141,7 +143,7 @@ asio::awaitable<void> SessionPresence::meet_contacts(xmpp::Jid account, std::uin
   const auto roster = co_await read_roster(std::move(account), round);
   if (!roster) co_return;
   adopt(*roster);
-  contacts_->for_each([this](const ContactList::Contact& contact) {
+  state_.contacts->for_each([this](const ContactList::Contact& contact) {
     if (contact.to) probe(contact.jid);
   });
   // RFC 6121 §3.1.3: requests that nobody has answered come again.
@@ -164,14 +166,14 @@ asio::awaitable<void> SessionPresence::read_contacts_again(xmpp::Jid account, st
 
 void SessionPresence::adopt(const Roster& roster) {
   ContactList fresh(roster);
-  if (contacts_) {
-    contacts_->for_each([&](const ContactList::Contact& contact) {
+  if (state_.contacts) {
+    state_.contacts->for_each([&](const ContactList::Contact& contact) {
       if (contact.from && !fresh.find(contact.jid).from) tell(contact.jid, unavailable());
     });
   }
-  contacts_ = std::move(fresh);
-  version_ = roster.version();
-  broadcast(own("", last_));
+  state_.contacts = std::move(fresh);
+  state_.version = roster.version();
+  broadcast(own("", state_.last));
 }
 
 void SessionPresence::on_push(xmpp::Element query) {
@@ -180,28 +182,28 @@ void SessionPresence::on_push(xmpp::Element query) {
   const std::string_view ver = query.attr("ver");
   std::uint64_t version = 0;
   std::from_chars(ver.data(), ver.data() + ver.size(), version);
-  const bool is_next = version_ == 0 || version == version_ + 1;
-  if (!contacts_ || !is_next) {
+  const bool is_next = state_.version == 0 || version == state_.version + 1;
+  if (!state_.contacts || !is_next) {
     // Pushes of two nodes may pass each other, or one be lost: what is stored is right.
-    version_ = std::max(version_, version);
-    if (contacts_ && !last_.empty()) spawn(read_contacts_again(jid_.bare(), round_));
+    state_.version = std::max(state_.version, version);
+    if (state_.contacts && !state_.last.empty()) spawn(read_contacts_again(jid_.bare(), round_));
     return;
   }
-  version_ = version;
-  const bool was_seen = contacts_->find(item->contact).from;
-  contacts_->set({item->contact, item->to, item->from});
-  if (last_.empty() || was_seen == item->from) return;
+  state_.version = version;
+  const bool was_seen = state_.contacts->find(item->contact).from;
+  state_.contacts->set({item->contact, item->to, item->from});
+  if (state_.last.empty() || was_seen == item->from) return;
   // RFC 6121 §3.1.5, §3.2.2, §3.3.3
-  tell(item->contact, item->from ? own("", last_) : unavailable());
+  tell(item->contact, item->from ? own("", state_.last) : unavailable());
 }
 
 void SessionPresence::on_block_list() {
   const auto before =
-      std::exchange(blocked_, services_.router.blocks().hold(std::string(jid_.bare_str())));
-  if (blocked_ == before) return;
+      std::exchange(state_.blocked, services_.router.blocks().hold(std::string(jid_.bare_str())));
+  if (state_.blocked == before) return;
   hide_directed();
-  if (last_.empty() || !contacts_) return;
-  contacts_->for_each([&](const ContactList::Contact& contact) {
+  if (state_.last.empty() || !state_.contacts) return;
+  state_.contacts->for_each([&](const ContactList::Contact& contact) {
     if (contact.from) show_or_hide(contact.jid, before);
     const auto jid = xmpp::Jid::parse(contact.jid);
     if (contact.to && jid && before && before->blocks(*jid) && !is_blocked(*jid)) {
@@ -219,7 +221,7 @@ void SessionPresence::show_or_hide(std::string_view account, const BlockTable::H
     if (!session.record.is_available || !full) continue;
     const bool was_blocked = before && before->blocks(*full);
     if (was_blocked == is_blocked(*full)) continue;
-    RoutedStanza presence = was_blocked ? own("", last_) : unavailable();
+    RoutedStanza presence = was_blocked ? own("", state_.last) : unavailable();
     presence.to = *full;
     // Past the barrier, which stands already.
     services_.router.deliver(session.address, presence, &home_);
@@ -227,7 +229,7 @@ void SessionPresence::show_or_hide(std::string_view account, const BlockTable::H
 }
 
 void SessionPresence::hide_directed() {
-  std::erase_if(directed_, [this](const xmpp::Jid& jid) {
+  std::erase_if(state_.directed, [this](const xmpp::Jid& jid) {
     if (!is_blocked(jid)) return false;
     const RoutedStanza presence = unavailable();
     for (const auto& session : services_.directory.resources(jid.bare_str())) {
@@ -241,17 +243,17 @@ void SessionPresence::hide_directed() {
 void SessionPresence::on_probe(const RoutedStanza& probe) const {
   // The server writes `from`, so it can be trusted. RFC 6121 §4.3.2: who may not see us gets no
   // answer, as if we were not here.
-  if (last_.empty()) return;
+  if (state_.last.empty()) return;
   const std::string_view asker = probe.from.bare_str();
   if (is_blocked(probe.from)) return;
-  if (asker != jid_.bare_str() && !(contacts_ && contacts_->find(asker).from)) return;
-  RoutedStanza presence = own("", last_);
+  if (asker != jid_.bare_str() && !(state_.contacts && state_.contacts->find(asker).from)) return;
+  RoutedStanza presence = own("", state_.last);
   presence.to = probe.from;
   services_.router.route(presence, &home_);
 }
 
 void SessionPresence::on_gone(const GoneSessions& gone) {
-  if (last_.empty()) return;
+  if (state_.last.empty()) return;
   const auto tell_of = [&](std::string_view account) {
     const auto found = gone.find(account);
     if (found == gone.end()) return;
@@ -262,25 +264,37 @@ void SessionPresence::on_gone(const GoneSessions& gone) {
     }
   };
   tell_of(jid_.bare_str());
-  if (!contacts_) return;
-  contacts_->for_each([&](const ContactList::Contact& contact) {
+  if (!state_.contacts) return;
+  state_.contacts->for_each([&](const ContactList::Contact& contact) {
     if (contact.to) tell_of(contact.jid);
   });
 }
 
 void SessionPresence::on_node_back(replication::NodeRef node) {
-  if (last_.empty()) return;
+  if (state_.last.empty()) return;
   probe(jid_.bare_str(), node);
-  if (!contacts_) return;
-  contacts_->for_each([&](const ContactList::Contact& contact) {
+  if (!state_.contacts) return;
+  state_.contacts->for_each([&](const ContactList::Contact& contact) {
     if (contact.to) probe(contact.jid, node);
   });
 }
 
-void SessionPresence::leave() {
-  if (record_.is_available || !directed_.empty()) become_unavailable(unavailable());
+void SessionPresence::resume(PresenceState state) {
+  state.blocked = std::move(state_.blocked);
+  state_ = std::move(state);
+  // The former one was still reading them.
+  if (!state_.last.empty() && !state_.contacts) spawn(meet_contacts(jid_.bare(), ++round_));
+}
+
+PresenceState SessionPresence::hand_over() {
   has_left_ = true;
-  blocked_ = nullptr;
+  return std::exchange(state_, {});
+}
+
+void SessionPresence::leave() {
+  if (record_.is_available || !state_.directed.empty()) become_unavailable(unavailable());
+  has_left_ = true;
+  state_.blocked = nullptr;
 }
 
 void SessionPresence::queue_request(SubscriptionRequest kind, RoutedStanza sent,
@@ -333,8 +347,8 @@ void SessionPresence::spawn(asio::awaitable<void> work, void (SessionPresence::*
 void SessionPresence::drop_requests() { requests_.clear(); }
 
 void SessionPresence::broadcast(const RoutedStanza& presence) {
-  if (!contacts_) return;
-  contacts_->for_each([&](const ContactList::Contact& contact) {
+  if (!state_.contacts) return;
+  state_.contacts->for_each([&](const ContactList::Contact& contact) {
     if (contact.from) tell(contact.jid, presence);
   });
 }

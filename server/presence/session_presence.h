@@ -27,6 +27,15 @@ struct PresenceServices {
   Rosters& rosters;
 };
 
+/// What of a session's presence moves with it.
+struct PresenceState {
+  xmpp::SharedText last{};                ///< As broadcast; empty while unavailable.
+  std::optional<ContactList> contacts{};  ///< Once read.
+  std::uint64_t version = 0;              ///< Of contacts, or of the latest push before them.
+  std::vector<xmpp::Jid> directed{};      ///< Who else has been sent available presence.
+  BlockTable::Hold blocked{};             ///< Whom the account blocks; null for nobody.
+};
+
 /// The presence of one session (RFC 6121 §3, §4): who is told that it is available, and what it is
 /// told of others.
 ///
@@ -43,6 +52,13 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
   /// here, are the session's, and used until leave().
   SessionPresence(RoutedLoop& home, PresenceServices services, const xmpp::Jid& jid,
                   SessionRecord& record);
+
+  /// Goes on where another loop's handed over; each place holds the block list for itself. The
+  /// session's record says already that it is available.
+  void resume(PresenceState state);
+
+  /// Ends without a word to anybody: the session goes on elsewhere. Instead of leave().
+  PresenceState hand_over();
 
   /// A presence stanza that the session's client sent, with `from` written. `to` is where it goes:
   /// the account itself when `has_to` is false.
@@ -92,7 +108,9 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
   void drop_requests();
   void show_or_hide(std::string_view account, const BlockTable::Hold& before);
   void hide_directed();
-  bool is_blocked(const xmpp::Jid& jid) const { return blocked_ && blocked_->blocks(jid); }
+  bool is_blocked(const xmpp::Jid& jid) const {
+    return state_.blocked && state_.blocked->blocks(jid);
+  }
   void broadcast(const RoutedStanza& presence);
   void tell(std::string_view account, const RoutedStanza& presence);
   void tell_client(RoutedStanza presence);
@@ -106,13 +124,9 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
   const xmpp::Jid& jid_;
   SessionRecord& record_;
 
-  xmpp::SharedText last_;                // As broadcast; empty while unavailable.
-  std::optional<ContactList> contacts_;  // Once read.
-  std::uint64_t version_ = 0;            // Of contacts_, or of the latest push before them.
-  std::uint64_t round_ = 0;              // Counts initial presences: whose reading is still wanted.
-  std::vector<xmpp::Jid> directed_;      // Who else has been sent available presence.
-  BlockTable::Hold blocked_;             // Whom the account blocks; null for nobody.
-  std::list<Request> requests_;          // The first one is being carried out.
+  PresenceState state_;
+  std::uint64_t round_ = 0;      // Counts initial presences: whose reading is still wanted.
+  std::list<Request> requests_;  // The first one is being carried out.
   bool has_left_ = false;
 };
 

@@ -38,16 +38,21 @@ std::optional<FateReport> decode_fates(std::string_view payload) {
   return report;
 }
 
-void FateReports::add(const Ticket& ticket, CopyFate fate) {
+void FateReports::add(const Ticket& ticket, CopyFate fate,
+                      std::optional<replication::NodeRef> moved_from) {
   if (waiting_.empty()) home_.flush_later(shared_from_this());
-  auto found = std::ranges::find_if(waiting_, [&](const Addressed& addressed) {
-    return addressed.node == ticket.node && addressed.report.loop == ticket.loop &&
-           addressed.report.fates.size() < fates_max;
+  // Only to the last one for that loop: a copy's fates stay in their order.
+  const auto last = std::find_if(waiting_.rbegin(), waiting_.rend(), [&](const Addressed& other) {
+    return other.node == ticket.node && other.report.loop == ticket.loop;
   });
-  if (found == waiting_.end()) {
-    found = waiting_.insert(waiting_.end(), {ticket.node, {.loop = ticket.loop, .fates = {}}});
+  if (last != waiting_.rend() && last->report.moved_from == moved_from &&
+      last->report.fates.size() < fates_max) {
+    last->report.fates.emplace_back(ticket.number, fate);
+    return;
   }
-  found->report.fates.emplace_back(ticket.number, fate);
+  waiting_.push_back(
+      {ticket.node,
+       {.loop = ticket.loop, .fates = {{ticket.number, fate}}, .moved_from = moved_from}});
 }
 
 void FateReports::flush() {

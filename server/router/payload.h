@@ -13,6 +13,10 @@ enum class PayloadKind : char {
   message = 2,
   fates = 3,
   mail = 4,
+  move = 5,
+  moved = 6,
+  echo = 7,
+  echoed = 8,
 };
 
 /// Big-endian.
@@ -23,6 +27,9 @@ class PayloadWriter {
     out_ += static_cast<char>(kind);
   }
 
+  /// A part of such a message.
+  PayloadWriter() = default;
+
   void number(std::uint64_t value, int bytes) {
     for (int at = bytes - 1; at >= 0; --at) out_ += static_cast<char>(value >> (8 * at) & 0xff);
   }
@@ -30,6 +37,12 @@ class PayloadWriter {
   void text(std::string_view text) {
     number(text.size(), 2);
     out_ += text;
+  }
+
+  /// Of up to 4 GiB.
+  void blob(std::string_view bytes) {
+    number(bytes.size(), 4);
+    out_ += bytes;
   }
 
   void rest(std::string_view bytes) { out_ += bytes; }
@@ -58,8 +71,15 @@ class PayloadReader {
     return value;
   }
 
-  std::string_view text() {
-    const std::size_t size = number(2);
+  std::string_view text() { return sized(2); }
+  std::string_view blob() { return sized(4); }
+
+  std::string_view rest() const { return bytes_; }
+  bool failed() const { return failed_; }
+
+ private:
+  std::string_view sized(std::size_t size_bytes) {
+    const std::size_t size = number(size_bytes);
     if (bytes_.size() < size) {
       failed_ = true;
       return {};
@@ -69,10 +89,6 @@ class PayloadReader {
     return value;
   }
 
-  std::string_view rest() const { return bytes_; }
-  bool failed() const { return failed_; }
-
- private:
   std::string_view bytes_;
   bool failed_ = false;
 };

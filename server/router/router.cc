@@ -6,9 +6,7 @@
 #include "replication/node.h"
 #include "server/router/blocked_reply.h"
 #include "server/router/carbons.h"
-#include "server/router/payload.h"
 #include "server/router/stored_message.h"
-#include "xmpp/element_scanner.h"
 #include "xmpp/stanza_error.h"
 
 namespace server {
@@ -70,6 +68,10 @@ void LoopSessions::remove(SessionId id) {
   --size_;
 }
 
+void LoopSessions::replace(SessionId id, Recipient* successor) {
+  slots_[static_cast<std::uint32_t>(id)].session = successor;
+}
+
 Recipient* LoopSessions::find(SessionId id) const {
   const auto slot = static_cast<std::uint32_t>(id);
   if (slot >= slots_.size() || slots_[slot].uses != id >> 32) return nullptr;
@@ -84,7 +86,10 @@ Router::Router(std::vector<std::string> domains, SessionDirectory& directory,
 
 void Router::set_loops(std::vector<std::unique_ptr<RoutedLoop>>& loops) {
   loops_ = &loops;
-  for (auto& loop : loops) loop->reports = std::make_shared<FateReports>(loop->loop, *this);
+  for (auto& loop : loops) {
+    loop->reports = std::make_shared<FateReports>(loop->loop, *this);
+    loop->flush = std::make_unique<RouteFlush>(loop->loop, *this);
+  }
 }
 
 bool Router::serves(std::string_view domain) const {
@@ -364,80 +369,6 @@ void Router::settle(const RoutedStanza& stanza, CopyFate fate, RoutedLoop* here)
     return;
   }
   here->reports->add(stanza.ticket, fate);
-}
-
-bool Router::report(replication::NodeRef node, FateReport& report) {
-  if (node == replication::self_ref) {
-    on_fates(node, std::move(report));
-    return true;
-  }
-  const auto sent = node_.send(node, encode(report));
-  return sent || sent.error() != replication::Errc::queue_full;
-}
-
-void Router::on_fates(replication::NodeRef from, FateReport report) {
-  RoutedLoop& home = loop_at(report.loop);
-  home.loop.post([&home, from, fates = std::move(report.fates)] {
-    if (!home.settlement) return;
-    for (const auto& [number, fate] : fates) home.settlement->on_fate(number, fate, from);
-  });
-}
-
-void Router::offer_mail(const xmpp::Jid& account, RoutedLoop* here) {
-  for (const auto& entry : directory_.find_all(account.bare_str())) {
-    if (!entry.record.is_available || entry.record.priority < 0) continue;
-    if (entry.address.node == replication::self_ref) return on_mail(entry.address, here);
-    PayloadWriter out(PayloadKind::mail);
-    out.number(entry.address.loop, 2);
-    out.number(entry.address.session, 8);
-    if (node_.send(entry.address.node, std::move(out).bytes())) return;
-  }
-}
-
-void Router::on_mail(const SessionAddress& address, RoutedLoop* here) {
-  RoutedLoop& home = loop_at(address.loop);
-  if (here == &home) {
-    if (Recipient* session = home.sessions.find(address.session)) session->on_mail();
-    return;
-  }
-  home.loop.post([&home, id = address.session] {
-    if (Recipient* session = home.sessions.find(id)) session->on_mail();
-  });
-}
-
-void Router::on_node_gone(replication::NodeRef node) {
-  for (auto& loop : *loops_) {
-    loop->loop.post([home = loop.get(), node] {
-      if (home->settlement) home->settlement->on_node_gone(node);
-    });
-  }
-}
-
-void Router::on_arrival(replication::NodeRef from, std::string_view payload) {
-  if (payload.starts_with(static_cast<char>(PayloadKind::fates))) {
-    if (auto report = decode_fates(payload)) return on_fates(from, *std::move(report));
-  }
-  if (payload.starts_with(static_cast<char>(PayloadKind::mail))) {
-    PayloadReader reader(payload.substr(1));
-    const auto loop = static_cast<std::uint16_t>(reader.number(2));
-    const SessionId session = reader.number(8);
-    if (!reader.failed()) return on_mail({replication::self_ref, loop, session}, nullptr);
-  }
-  auto arrival = decode_arrival(payload);
-  // Hardening K6: what a peer sends is held to the rules of a client's stream.
-  if (!arrival ||
-      !xmpp::check_element(arrival->stanza.xml, xmpp::StreamLimits::server()).is_valid) {
-    link_counters_.stanzas_dropped.add("invalid-from-peer");
-    return;
-  }
-  arrival->stanza.ticket.node = from;
-  deliver({replication::self_ref, arrival->loop, arrival->session}, arrival->stanza, nullptr);
-}
-
-void Router::on_undelivered(std::string_view payload) {
-  auto arrival = decode_arrival(payload);
-  // One with a ticket is routed anew by the loop that answers for it: on_node_gone().
-  if (arrival && !arrival->stanza.ticket) undeliverable(std::move(arrival->stanza), nullptr);
 }
 
 }  // namespace server

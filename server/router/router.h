@@ -13,6 +13,7 @@
 #include "server/metrics/loop_counters.h"
 #include "server/router/fate_reports.h"
 #include "server/router/message_ids.h"
+#include "server/router/route_flush.h"
 #include "server/router/routed_stanza.h"
 #include "server/router/session_directory.h"
 #include "server/router/settlement.h"
@@ -67,11 +68,24 @@ class Recipient {
   ~Recipient() = default;
 };
 
+/// Takes what other loops, of this or another node, say of sessions that move between them and one
+/// loop: see SessionMoves. Lives on that loop.
+class MoveMessages {
+ public:
+  virtual void on_message(replication::NodeRef from, std::string_view message) = 0;
+  virtual void on_node_gone(replication::NodeRef node) = 0;
+
+ protected:
+  ~MoveMessages() = default;
+};
+
 /// The sessions of one loop, by id. Lives on that loop.
 class LoopSessions {
  public:
   SessionId add(Recipient* session);
   void remove(SessionId id);
+  /// From now on `id` names `successor`.
+  void replace(SessionId id, Recipient* successor);
   Recipient* find(SessionId id) const;
   std::size_t size() const { return size_; }
 
@@ -97,7 +111,9 @@ struct RoutedLoop {
   LoopSessions sessions;
   LoopCounters counters;
   MessageIds ids;
-  std::shared_ptr<FateReports> reports;    // Made by Router::set_loops().
+  std::shared_ptr<FateReports> reports;    // Made by Router::set_loops(), …
+  std::unique_ptr<RouteFlush> flush;       // … and this one, too.
+  MoveMessages* moves = nullptr;           // None: no session moves from here or to here.
   std::unique_ptr<Settlement> settlement;  // None: nothing is stored, and no message is tracked.
 };
 
@@ -164,6 +180,17 @@ class Router {
   /// Takes a loop's report to whom it is for; false when the link's queue is full.
   bool report(replication::NodeRef node, FateReport& report);
 
+  /// Takes `message` to the MoveMessages of a loop. False when the link does not take it.
+  bool send_move(replication::NodeRef node, std::uint16_t loop, std::string_view message);
+
+  /// Sends out what RouteFlush waits for; returns the nodes that will answer, this one among them.
+  std::vector<replication::NodeRef> send_echo(std::uint16_t loop, std::uint64_t round);
+
+  /// A node's name that holds on other nodes, too; and the other way round: nullopt when this node
+  /// has never been linked with it.
+  const replication::NodeId& id_of(replication::NodeRef node) const;
+  std::optional<replication::NodeRef> ref_of(const replication::NodeId& id) const;
+
   /// Tells one of the account's clients, if there is one, that something waits for it: before
   /// anything that is routed to it from here later.
   void offer_mail(const xmpp::Jid& account, RoutedLoop* here);
@@ -187,6 +214,11 @@ class Router {
   void answer(const RoutedStanza& stanza, const xmpp::Stanza& error, RoutedLoop* here);
   void on_mail(const SessionAddress& address, RoutedLoop* here);
   void on_fates(replication::NodeRef from, FateReport report);
+  void on_moved(replication::NodeRef from, std::string_view payload);
+  void on_move(replication::NodeRef from, std::string_view payload);
+  void on_echo(replication::NodeRef from, std::string_view payload);
+  void on_echoed(replication::NodeRef from, std::string_view payload);
+  void pass_loops(std::size_t index, std::function<void()> done);
   void route_to_account(const RoutedStanza& stanza, RoutedLoop* here);
   void route_to_session(const RoutedStanza& stanza, RoutedLoop* here);
   void send_carbons(const RoutedStanza& message, std::span<const SessionAddress> had,

@@ -40,16 +40,18 @@ std::optional<SessionRecord> SessionDirectory::own_record(const SessionKey& key)
   return own;
 }
 
-void SessionDirectory::bind(const xmpp::Jid& jid, const SessionRecord& record) {
+replication::Position SessionDirectory::bind(const xmpp::Jid& jid, const SessionRecord& record) {
   const SessionKey key = key_of(jid);
   std::optional<SessionRecord> former;
+  replication::Position position = 0;
   {
     std::lock_guard lock(lock_of(key.first));
     former = own_record(key);
     // The key parts and the record are within the table's bounds by their types.
-    (void)table_.put(key, record);
+    position = table_.put(key, record).value();
   }
   if (former && displaced_) displaced_(address_of(replication::self_ref, *former));
+  return position;
 }
 
 void SessionDirectory::update(const xmpp::Jid& jid, const SessionRecord& record) {
@@ -61,11 +63,12 @@ void SessionDirectory::update(const xmpp::Jid& jid, const SessionRecord& record)
   }
 }
 
-void SessionDirectory::unbind(const xmpp::Jid& jid, SessionId session) {
+void SessionDirectory::unbind(const xmpp::Jid& jid, const SessionRecord& record) {
   const SessionKey key = key_of(jid);
   std::lock_guard lock(lock_of(key.first));
   const auto own = own_record(key);
-  if (own && own->session == session) table_.erase(key);
+  // Another loop's session may have the same id.
+  if (own && own->session == record.session && own->loop == record.loop) table_.erase(key);
 }
 
 std::optional<SessionDirectory::Entry> SessionDirectory::find(const xmpp::Jid& full) const {

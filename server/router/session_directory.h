@@ -43,15 +43,16 @@ class SessionDirectory {
   /// bound the later one, or on the link thread.
   void on_displaced(std::function<void(const SessionAddress&)> displaced);
 
-  /// Makes `record` the session of `jid`, a full JID, and displaces the one that held it.
-  void bind(const xmpp::Jid& jid, const SessionRecord& record);
+  /// Makes `record` the session of `jid`, a full JID, and displaces the one that held it. Returns
+  /// the write's place in this node's log of table().
+  replication::Position bind(const xmpp::Jid& jid, const SessionRecord& record);
 
   /// Changes priority, availability and wishes; nothing happens if the session no longer holds its
   /// JID.
   void update(const xmpp::Jid& jid, const SessionRecord& record);
 
   /// Takes the session out; nothing happens if it no longer holds its JID.
-  void unbind(const xmpp::Jid& jid, SessionId session);
+  void unbind(const xmpp::Jid& jid, const SessionRecord& record);
 
   /// The session at a full JID, if there is one.
   std::optional<Entry> find(const xmpp::Jid& full) const;

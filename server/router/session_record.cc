@@ -26,7 +26,9 @@ void replication::Codec<server::SessionRecord>::encode(const server::SessionReco
   append(out, value.session, 8);
   append(out, value.loop, 2);
   append(out, static_cast<std::uint8_t>(value.priority), 1);
-  append(out, (value.is_available ? 1 : 0) | (value.wants_carbons ? 2 : 0), 1);
+  append(out,
+         (value.is_available ? 1 : 0) | (value.wants_carbons ? 2 : 0) | (value.is_detached ? 4 : 0),
+         1);
 }
 
 bool replication::Codec<server::SessionRecord>::decode(std::string_view bytes,
@@ -39,5 +41,6 @@ bool replication::Codec<server::SessionRecord>::decode(std::string_view bytes,
   const std::uint64_t flags = take(bytes, 1);
   value.is_available = (flags & 1) != 0;
   value.wants_carbons = (flags & 2) != 0;
+  value.is_detached = (flags & 4) != 0;
   return true;
 }

@@ -23,6 +23,7 @@ struct SessionRecord {
   std::int8_t priority = 0;
   bool wants_carbons = false;  ///< Copies of what its account's other clients say (XEP-0280).
   bool is_available = false;   ///< Has sent initial presence and not taken it back.
+  bool is_detached = false;    ///< Has no stream: its client may resume it (XEP-0198).
 };
 
 using SessionKey = std::pair<std::string, std::string>;  ///< Bare JID, resource.
@@ -39,7 +40,7 @@ struct SessionAddress {
 }  // namespace server
 
 /// Little-endian: bound_at u64, session u64, loop u16, priority i8, flags u8 (bit 0: available,
-/// bit 1: carbons).
+/// bit 1: carbons, bit 2: detached).
 template <>
 struct replication::Codec<server::SessionRecord> {
   static void encode(const server::SessionRecord& value, std::string& out);

@@ -68,6 +68,15 @@ void Settlement::on_fate(std::uint64_t number, CopyFate fate, replication::NodeR
   if (holders.empty()) on_no_copies(entry);
 }
 
+void Settlement::on_moved(std::uint64_t number, replication::NodeRef from,
+                          replication::NodeRef to) {
+  const auto entry = entries_.find(number);
+  if (entry == entries_.end()) return;  // Another copy was faster.
+  auto& holders = entry->second.holders;
+  // Where `from` is gone, the message was routed anew, and its session has that copy, too.
+  if (const auto holder = std::ranges::find(holders, from); holder != holders.end()) *holder = to;
+}
+
 void Settlement::on_no_copies(Entries::iterator entry) {
   // Through the mailbox: the caller may be in the middle of ending the session that had the copy.
   ++entry->second.stanza.reroutes;

@@ -40,6 +40,9 @@ class Settlement {
 
   void on_fate(std::uint64_t number, CopyFate fate, replication::NodeRef node);
 
+  /// A copy has moved with its session.
+  void on_moved(std::uint64_t number, replication::NodeRef from, replication::NodeRef to);
+
   /// Nobody is there to have `stanza`: stores it, or tells its sender why not.
   void keep(const RoutedStanza& stanza);
 

@@ -23,7 +23,7 @@ void AckExchange::wait_for(std::uint64_t number) {
   unsettled_.push_back({.number = number, .place = handled_});
   if (unsettled_.size() < unsettled_max || is_paused_) return;
   is_paused_ = true;
-  output_.pause();
+  output_->pause();
 }
 
 void AckExchange::on_settled(std::uint64_t number) {
@@ -33,7 +33,7 @@ void AckExchange::on_settled(std::uint64_t number) {
   while (!unsettled_.empty() && unsettled_.front().is_settled) unsettled_.pop_front();
   if (is_paused_ && unsettled_.size() <= unsettled_max / 2) {
     is_paused_ = false;
-    output_.resume();
+    output_->resume();
   }
   // The difference is signed: the counts wrap.
   if (is_owed_ && static_cast<std::int32_t>(safe() - owed_) >= 0) {
@@ -47,14 +47,14 @@ xmpp::StanzaCount AckExchange::safe() const {
 }
 
 void AckExchange::send_ack(xmpp::StanzaCount h) {
-  output_.write(xmpp::SharedText("<a xmlns='" + std::string(xmpp::ns::sm3) + "' h='" +
-                                 std::to_string(h) + "'/>"));
+  output_->write(xmpp::SharedText("<a xmlns='" + std::string(xmpp::ns::sm3) + "' h='" +
+                                  std::to_string(h) + "'/>"));
 }
 
 bool AckExchange::send(const RoutedStanza& stanza) {
   if (!unacked_.push(stanza, stanza.xml.size())) return false;
   home_.counters.unacknowledged_stanzas.raise(1);
-  output_.write(stanza.xml);
+  output_->write(stanza.xml);
   if (++since_request_ >= stanzas_per_request) {
     request();
   } else if (stanza.ticket) {
@@ -79,7 +79,7 @@ void AckExchange::request() {
   static const xmpp::SharedText request("<r xmlns='" + std::string(xmpp::ns::sm3) + "'/>");
   request_pending_ = true;
   since_request_ = 0;
-  output_.write(request);
+  output_->write(request);
 }
 
 bool AckExchange::on_element(const xmpp::Element& element) {
@@ -109,24 +109,43 @@ void AckExchange::on_ack(const xmpp::Element& element) {
   const std::string_view h = element.attr("h");
   const auto [end, error] = std::from_chars(h.data(), h.data() + h.size(), handled);
   if (error != std::errc() || end != h.data() + h.size()) {
-    return output_.close(xmpp::StreamErrorCondition::bad_format);
+    return output_->close(xmpp::StreamErrorCondition::bad_format);
   }
-  const std::size_t before = unacked_.size();
-  const auto outcome = unacked_.acknowledge(
-      handled, [this](RoutedStanza stanza) { router_.settle(stanza, CopyFate::acked, &home_); });
-  home_.counters.unacknowledged_stanzas.lower(before - unacked_.size());
-  if (outcome == xmpp::AckOutcome::handled_count_too_high) {
+  if (acknowledge(handled) == xmpp::AckOutcome::handled_count_too_high) {
     // XEP-0198 §4, hardening E3.
-    return output_.close(xmpp::StreamErrorCondition::undefined_condition, {},
-                         "<handled-count-too-high xmlns='" + std::string(xmpp::ns::sm3) + "' h='" +
-                             std::string(h) + "' send-count='" + std::to_string(unacked_.sent()) +
-                             "'/>");
+    return output_->close(xmpp::StreamErrorCondition::undefined_condition, {},
+                          "<handled-count-too-high xmlns='" + std::string(xmpp::ns::sm3) + "' h='" +
+                              std::string(h) + "' send-count='" + std::to_string(unacked_.sent()) +
+                              "'/>");
   }
   if (unacked_.size() >= stanzas_per_request) {
     request();
   } else if (!unacked_.is_empty()) {
     tick_later();
   }
+}
+
+xmpp::AckOutcome AckExchange::acknowledge(xmpp::StanzaCount h) {
+  const std::size_t before = unacked_.size();
+  const auto outcome = unacked_.acknowledge(
+      h, [this](RoutedStanza stanza) { router_.settle(stanza, CopyFate::acked, &home_); });
+  home_.counters.unacknowledged_stanzas.lower(before - unacked_.size());
+  return outcome;
+}
+
+void AckExchange::set_output(StreamOutput& output) {
+  output_ = &output;
+  request_pending_ = false;
+  is_owed_ = false;
+  is_paused_ = false;
+}
+
+std::vector<RoutedStanza> AckExchange::take_unacked() {
+  home_.counters.unacknowledged_stanzas.lower(unacked_.size());
+  std::vector<RoutedStanza> taken;
+  taken.reserve(unacked_.size());
+  unacked_.drain([&](RoutedStanza stanza) { taken.push_back(std::move(stanza)); });
+  return taken;
 }
 
 void AckExchange::release() {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <vector>
 
 #include "server/router/router.h"
 #include "server/session/stream_output.h"
@@ -21,7 +22,21 @@ namespace server {
 class AckExchange {
  public:
   AckExchange(RoutedLoop& home, Router& router, StreamOutput& output, SessionId session)
-      : home_(home), router_(router), output_(output), session_(session) {}
+      : home_(home), router_(router), output_(&output), session_(session) {}
+
+  /// Goes on where that of another loop ended: so many stanzas of the client's are handled, and it
+  /// has acknowledged so many of ours.
+  AckExchange(RoutedLoop& home, Router& router, StreamOutput& output, SessionId session,
+              xmpp::StanzaCount handled, xmpp::StanzaCount acked)
+      : home_(home),
+        router_(router),
+        output_(&output),
+        session_(session),
+        handled_(handled),
+        unacked_({}, acked) {}
+
+  /// The stream is another one now, or none: what was written to the former one may be lost.
+  void set_output(StreamOutput& output);
 
   /// The client sent a stanza.
   void on_handled() { ++handled_; }
@@ -47,6 +62,19 @@ class AckExchange {
   /// safe yet is from then on this node's to finish, which it does before it ends in order.
   void send_last_ack() { send_ack(handled_); }
 
+  /// Whether all that the client sent is safe.
+  [[nodiscard]] bool is_settled() const { return unsettled_.empty(); }
+
+  /// The client says, by `<a/>` or by `<resume/>`, that it has handled so many of our stanzas.
+  xmpp::AckOutcome acknowledge(xmpp::StanzaCount h);
+
+  /// Gives up what the client has not acknowledged, oldest first, for its session's next place.
+  std::vector<RoutedStanza> take_unacked();
+
+  [[nodiscard]] xmpp::StanzaCount handled() const { return handled_; }
+  [[nodiscard]] xmpp::StanzaCount acked() const { return unacked_.acked(); }
+  [[nodiscard]] xmpp::StanzaCount sent() const { return unacked_.sent(); }
+
   /// The stream is over: gives back what the client has not acknowledged (XEP-0198 §4).
   void release();
 
@@ -69,7 +97,7 @@ class AckExchange {
 
   RoutedLoop& home_;
   Router& router_;
-  StreamOutput& output_;
+  StreamOutput* output_;
   const SessionId session_;
 
   xmpp::StanzaCount handled_ = 0;    // What we have handled of the client's.

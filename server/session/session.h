@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "server/session/ack_exchange.h"
 #include "server/session/held_back.h"
 #include "server/session/iq_handlers.h"
+#include "server/session/session_state.h"
 #include "server/session/stream_output.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
@@ -31,6 +33,7 @@ struct SessionServices {
   Pep& pep;
   CapsCache& caps;
   const IqHandlers& iq_handlers;
+  std::chrono::milliseconds resume_time{0};  ///< `[limits] resume_time`; 0: no session is resumed.
 };
 
 /// A bound stream and its state: its full JID, presence and acknowledgements.
@@ -40,13 +43,19 @@ class Session final : public Recipient {
  public:
   /// Binds `jid`, a full JID, in the cluster; the session that held it is displaced.
   Session(RoutedLoop& home, SessionServices services, StreamOutput& output, xmpp::Jid jid);
+
+  /// Goes on where the session of another loop handed over, under the same full JID. What that had
+  /// comes by take_copy() and take_forwarded(); what comes to this one meanwhile waits for
+  /// arrived().
+  Session(RoutedLoop& home, SessionServices services, StreamOutput& output, SessionState state);
+
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   const xmpp::Jid& jid() const { return jid_; }
   SessionId id() const { return record_.session; }
-  StreamOutput& output() { return output_; }
+  StreamOutput& output() { return *output_; }
   RoutedLoop& home() { return home_; }
 
   /// A stanza that this session's client sent. A stanza with a foreign `from` ends the stream
@@ -93,6 +102,33 @@ class Session final : public Recipient {
   bool uses_acks() const { return acks_ != nullptr; }
   std::size_t unacked() const;
 
+  /// Whether the client may resume it: it has asked for that, and all else is as usual.
+  bool is_resumable() const { return token_ != nullptr && !has_left_; }
+  bool has_token(const ResumeToken& token) const { return token_ && is_same(*token_, token); }
+  std::string resume_id() const { return server::resume_id(*token_, jid_.resource()); }
+  AckExchange& acks() { return *acks_; }  ///< Of one that uses_acks().
+
+  /// The stream is another one now, or `is_detached` stands for none.
+  void set_output(StreamOutput& output, bool is_detached);
+
+  /// Whether nothing of it is under way here: all that its client sent is safe.
+  bool is_at_rest() const { return acks_->is_settled() && !mail_; }
+
+  /// Whether what its former place had for it is still coming.
+  bool is_arriving() const { return arrival_ != nullptr; }
+
+  /// Ends here without a word to anybody, keeping its id on the loop, which is the caller's now.
+  /// `copies` gets what the client has not acknowledged, oldest first. Then it is to be destroyed.
+  SessionState hand_over(std::vector<RoutedStanza>& copies);
+
+  /// A stanza that the former place had taken for the client; and one that came there later.
+  void take_copy(const RoutedStanza& stanza) { write_now(stanza); }
+  void take_forwarded(const RoutedStanza& stanza) { take(stanza); }
+  void arrived(bool has_mail);
+
+  /// While it is arriving: where the record that says that it is here stands in the node's log.
+  replication::Position bound_position() const { return arrival_->bound; }
+
   /// Called for idle sessions: asks for a sign of life (XEP-0198 `<r/>` or an XEP-0199 ping).
   void ping();
 
@@ -104,6 +140,18 @@ class Session final : public Recipient {
     bool has_more = false;  // More was stored meanwhile.
   };
 
+  /// The former place has not sent all that it had: what comes here waits behind it.
+  struct Arrival {
+    std::vector<RoutedStanza> held;
+    bool has_mail = false;
+    std::optional<RoutedStanza> question;  // For the client, after all that.
+    replication::Position bound = 0;
+  };
+
+  replication::Position bind();
+  bool take(const RoutedStanza& stanza);
+  bool has_had(const RoutedStanza& stanza);
+  void enable_acks(const xmpp::Element& element);
   bool is_own(std::string_view from) const;
   void on_checked(xmpp::Stanza stanza);
   void on_message(xmpp::Stanza stanza, xmpp::Jid to);
@@ -113,6 +161,7 @@ class Session final : public Recipient {
   void on_presence(const xmpp::Stanza& stanza, bool has_to, const xmpp::Jid& to);
   void answer_iq(xmpp::Stanza stanza, IqTarget target, xmpp::Jid to);
   bool take_push(const RoutedStanza& push);
+  std::optional<RoutedStanza> caps_question(const xmpp::Stanza& presence);
   void on_caps(const xmpp::Stanza& presence, bool is_initial);
   bool wants_headline(const RoutedStanza& message) const;
   void send_last_items();
@@ -123,10 +172,11 @@ class Session final : public Recipient {
   void write_now(const RoutedStanza& stanza);
   void write_held_back();
   void count_sent(const RoutedStanza& stanza);
+  static StanzaKind counted(xmpp::Stanza::Kind kind);
 
   RoutedLoop& home_;
   SessionServices services_;
-  StreamOutput& output_;
+  StreamOutput* output_;
   xmpp::Jid jid_;
   SessionRecord record_;
   std::shared_ptr<SessionPresence> presence_;
@@ -134,6 +184,8 @@ class Session final : public Recipient {
   std::unique_ptr<AckExchange> acks_;     // Once the client has enabled XEP-0198.
   std::unique_ptr<MailPickUp> mail_;      // While it is picked up.
   std::unique_ptr<HeldBack> held_back_;   // While the client is inactive.
+  std::unique_ptr<ResumeToken> token_;    // Once the client has asked to be able to resume it.
+  std::unique_ptr<Arrival> arrival_;      // While it moves here.
   SessionInterests interests_;
   bool has_left_ = false;
 };

@@ -7,7 +7,8 @@
 
 namespace server {
 
-/// What a session may do with the stream that carries it. Lives on the session's loop.
+/// What a session may do with the stream that carries it, or with what stands in its place while
+/// there is none. Lives on the session's loop.
 class StreamOutput {
  public:
   /// Queues bytes for the client. False when they were not taken, because the stream is closing or
@@ -22,8 +23,21 @@ class StreamOutput {
   virtual void close(xmpp::StreamErrorCondition condition, std::string_view text = {},
                      std::string_view application_xml = {}) = 0;
 
+  /// The client takes its session up on another stream: this one hands it to DetachedSessions, if
+  /// it is not there, and ends with `<conflict/>`.
+  virtual void give_up_session() {}
+
  protected:
   ~StreamOutput() = default;
+};
+
+/// Stands in where there is no stream.
+class NoStream : public StreamOutput {
+ public:
+  bool write(xmpp::SharedText) override { return false; }
+  void pause() override {}
+  void resume() override {}
+  void close(xmpp::StreamErrorCondition, std::string_view, std::string_view) override {}
 };
 
 }  // namespace server

@@ -75,8 +75,8 @@ void ClientStream::on_bytes(std::string_view bytes) {
       if (!bytes.empty()) end("policy-violation");
       return;
     }
-    if (phase_ == Phase::checking) {
-      // RFC 6120 §6.4: the client has to wait for the outcome of its step.
+    if (phase_ == Phase::checking || phase_ == Phase::resuming) {
+      // RFC 6120 §6.4, XEP-0198 §5: the client has to wait for the outcome of its step.
       if (!bytes.empty()) close(xmpp::StreamErrorCondition::policy_violation);
       return;
     }
@@ -169,12 +169,14 @@ void ClientStream::on_element(std::string_view bytes) {
       return on_sasl(element);
     case StreamStep::registration:
       return on_registration(element);
-    case StreamStep::refuse_resumption:
+    case StreamStep::refuse_acknowledgements:
       return send(
           "<failed xmlns='urn:xmpp:sm:3'><unexpected-request "
           "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>");
     case StreamStep::bind:
       return bind(element);
+    case StreamStep::resume:
+      return resume(element.root());
     case StreamStep::acknowledgements:
       if (session_) session_->on_management(element.root());
       return;
@@ -271,6 +273,13 @@ void ClientStream::on_registration(const xmpp::Stanza& iq) {
       home_.loop.executor());
 }
 
+void ClientStream::begin_session() {
+  blocked_ = nullptr;
+  parser_.set_limits(session_limits(services_.config));
+  services_.sessions.fetch_add(1);
+  phase_ = Phase::bound;
+}
+
 void ClientStream::bind(const xmpp::Stanza& iq) {
   auto grant = grant_resource(iq, local_, domain_, services_);
   if (const auto* refusal = std::get_if<NodeRefusal>(&grant)) {
@@ -280,12 +289,9 @@ void ClientStream::bind(const xmpp::Stanza& iq) {
   if (const auto* condition = std::get_if<xmpp::StanzaErrorCondition>(&grant)) {
     return send(iq.error_reply(*condition).to_string());
   }
-  parser_.set_limits(session_limits(services_.config));
   session_ = std::make_unique<Session>(home_, services_.session, *this,
                                        std::get<xmpp::Jid>(std::move(grant)));
-  blocked_ = nullptr;
-  services_.sessions.fetch_add(1);
-  phase_ = Phase::bound;
+  begin_session();
   xmpp::Stanza reply = iq.result_reply();
   xmpp::Element answer = reply.root().add_child("bind", xmpp::ns::bind);
   answer.add_child("jid", xmpp::ns::bind).set_text(session_->jid().str());
@@ -299,6 +305,8 @@ void ClientStream::close(xmpp::StreamErrorCondition condition, std::string_view 
   if (is_closing()) return;
   if (phase_ == Phase::tls_handshake) return end(xmpp::name(condition));
   close_reason_ = xmpp::name(condition);
+  // Who is silent may be on a bad network, and come back.
+  if (condition == xmpp::StreamErrorCondition::connection_timeout) keeps_session_ = is_resumable();
   if (!header_sent_) send_header();  // RFC 6120 §4.9.1.2
   if (session_) {
     // The client learns what was handled, so that it sends the rest again elsewhere; and it is
@@ -315,7 +323,7 @@ void ClientStream::close_stream() {
   send("</stream:stream>");
   phase_ = Phase::closing;
   deadline_ = home_.loop.now() + services_.config.limits.close_timeout;
-  if (session_) session_->leave();
+  if (session_ && !keeps_session_) session_->leave();
 }
 
 void ClientStream::on_disconnected(boost::system::error_code) {
@@ -325,9 +333,13 @@ void ClientStream::on_disconnected(boost::system::error_code) {
 
 void ClientStream::end(std::string_view reason) {
   if (phase_ == Phase::ended) return;
+  // The client has not said that it is done, nor done what ends a session.
+  if (phase_ == Phase::bound) keeps_session_ = is_resumable();
   phase_ = Phase::ended;
   home_.counters.streams_closed.add(reason.empty() ? "other" : reason);
-  if (session_) {
+  if (session_ && keeps_session_) {
+    detach_session();
+  } else if (session_) {
     services_.sessions.fetch_sub(1);
     session_.reset();  // Leaves, and routes anew what was not acknowledged.
   }

@@ -3,11 +3,13 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "server/blocking/block_table.h"
 #include "server/session/session.h"
+#include "server/session/session_taker.h"
 #include "server/session/stream_output.h"
 #include "server/stream/connection.h"
 #include "server/stream/idle_watch.h"
@@ -27,7 +29,8 @@ namespace server {
 /// Threads: lives on its loop. Kept alive by its loop's registry until on_ended.
 class ClientStream final : public std::enable_shared_from_this<ClientStream>,
                            public Connection::Owner,
-                           public StreamOutput {
+                           public StreamOutput,
+                           public ResumeWaiter {
  public:
   enum class Transport { starttls, direct_tls };
 
@@ -43,6 +46,17 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
   void resume() override { connection_->resume_reading(); }
   void close(xmpp::StreamErrorCondition condition, std::string_view text = {},
              std::string_view application_xml = {}) override;
+
+  void give_up_session() override;
+
+  /// Ends with `<system-shutdown/>`: this node ends. `keeps_session`: where the client can resume
+  /// its session, it is kept for it.
+  void shut_down(std::string_view text, bool keeps_session);
+
+  bool is_waiting() const override { return phase_ == Phase::resuming; }
+  StreamOutput& output() override { return *this; }
+  void on_resumed(std::unique_ptr<Session> session) override;
+  void on_not_resumed(std::optional<xmpp::StanzaCount> sent) override;
 
   void on_bytes(std::string_view bytes) override;
   void on_tls_established() override;
@@ -67,6 +81,10 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
   void on_sasl_outcome(SaslOutcome outcome);
   void on_registration(const xmpp::Stanza& iq);
   void bind(const xmpp::Stanza& iq);
+  void resume(const xmpp::Element& element);
+  bool is_resumable() const { return session_ && session_->is_resumable(); }
+  void begin_session();
+  void detach_session();
   void send(xmpp::SharedText xml) { connection_->send(std::move(xml)); }
   void close_stream();
   void end(std::string_view reason);
@@ -92,6 +110,7 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
   bool header_sent_ = false;
   bool is_direct_tls_ = false;
   bool client_closed_ = false;
+  bool keeps_session_ = false;  // It outlives the stream, which is closing.
 };
 
 }  // namespace server

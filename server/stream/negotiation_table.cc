@@ -26,7 +26,8 @@ boost::system::result<StreamStep, xmpp::StreamErrorCondition> step_of(StreamPhas
       }
       return ns == xmpp::ns::client ? Error::not_authorized : Error::policy_violation;
     case StreamPhase::binding:
-      if (ns == xmpp::ns::sm3) return StreamStep::refuse_resumption;
+      if (is(xmpp::ns::sm3, "resume")) return StreamStep::resume;
+      if (ns == xmpp::ns::sm3) return StreamStep::refuse_acknowledgements;
       if (element.kind() == xmpp::Stanza::Kind::iq && element.type() == "set" &&
           element.root().child("bind", xmpp::ns::bind)) {
         return StreamStep::bind;
@@ -45,6 +46,7 @@ boost::system::result<StreamStep, xmpp::StreamErrorCondition> step_of(StreamPhas
     case StreamPhase::opening:
     case StreamPhase::tls_handshake:
     case StreamPhase::checking:
+    case StreamPhase::resuming:
     case StreamPhase::ended:
       break;
   }

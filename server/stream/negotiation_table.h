@@ -15,6 +15,7 @@ enum class StreamPhase {
   authenticating,  ///< Features sent: SASL.
   checking,        ///< A SASL step waits for the store or the hashing.
   binding,         ///< Authenticated, features sent: bind.
+  resuming,        ///< The client's former session is looked for.
   bound,
   closing,  ///< Our </stream:stream> is sent; waits for the client's.
   ended
@@ -25,13 +26,14 @@ enum class StreamStep {
   start_tls,
   refuse_login_in_clear,  ///< RFC 6120 §6.5.4: without looking at it.
   login,
-  registration,       ///< XEP-0077
-  refuse_resumption,  ///< XEP-0198 before binding: a client that wants its former session back.
+  registration,             ///< XEP-0077
+  refuse_acknowledgements,  ///< XEP-0198 before there is a session.
   bind,
   acknowledgements,  ///< XEP-0198
   client_state,      ///< XEP-0352
   stanza,
-  ignore
+  ignore,
+  resume  ///< XEP-0198 §5, instead of binding.
 };
 
 /// What a stream offers beside its phase.

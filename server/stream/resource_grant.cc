@@ -27,8 +27,13 @@ std::variant<xmpp::Jid, xmpp::StanzaErrorCondition, NodeRefusal> grant_resource(
   // Hardening, Limits: resources an account, in the cluster. A full JID that is bound already
   // counts as the one that it replaces.
   const SessionDirectory& directory = services.session.directory;
-  std::size_t others = directory.find_all(jid->bare_str()).size();
-  if (others > 0 && directory.find(*jid)) --others;
+  // One that waits for its client has a bound of its own: DetachedSessions.
+  std::size_t others = 0;
+  for (const auto& entry : directory.find_all(jid->bare_str())) {
+    if (!entry.record.is_detached) ++others;
+  }
+  const auto held = directory.find(*jid);
+  if (held && !held->record.is_detached) --others;
   if (others >= limits.resources_max) return xmpp::StanzaErrorCondition::resource_constraint;
   return *std::move(jid);
 }

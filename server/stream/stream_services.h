@@ -6,9 +6,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/config/config.h"
 #include "server/session/session.h"
+#include "server/session/session_moves.h"
 #include "server/storage/blocking_pool.h"
 #include "server/storage/user_store.h"
 #include "server/stream/login_pacer.h"
@@ -35,7 +37,15 @@ struct StreamServices {
   /// Whether new sessions are taken: false while cordoned, draining, or before the node has joined.
   std::atomic<bool> accepts_sessions = true;
 
-  /// Bound sessions of this node.
+  /// By loop: what lets its sessions outlive their streams. Empty: they do not.
+  std::vector<SessionMoves*> moves = {};
+
+  /// Null: none.
+  SessionMoves* moves_of(const Loop& loop) const {
+    return loop.index() < moves.size() ? moves[loop.index()] : nullptr;
+  }
+
+  /// Bound sessions of this node with a stream.
   std::atomic<std::uint64_t> sessions = 0;
 
   /// Registration before login (XEP-0077), if it is on: answers an IQ from outside any account.

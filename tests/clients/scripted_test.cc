@@ -72,6 +72,12 @@ TEST(Slixmpp, IsLeftAloneWhileNobodyLooksAtIt) {
   run("slixmpp_inactive.py", cluster);
 }
 
+TEST(Slixmpp, GoesOnWithItsSessionOnTheOtherNode) {
+  const MariaDb database;
+  ClusterOfNodes cluster(database, "slixmpp_resumption", 2);
+  run("slixmpp_resumption.py", cluster);
+}
+
 TEST(Profanity, BefriendsSeesAndChatsOverTwoNodes) {
   const MariaDb database;
   ClusterOfNodes cluster(database, "profanity", 2);

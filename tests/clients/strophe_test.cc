@@ -10,6 +10,7 @@
 
 #include "tests/support/mariadb.h"
 #include "tests/support/node_process.h"
+#include "tests/support/tcp_gate.h"
 
 namespace tests {
 namespace {
@@ -43,6 +44,11 @@ class StropheClient {
     xmpp_connect_client(connection_, "127.0.0.1", port, &StropheClient::on_event, this);
   }
   void disconnect() { xmpp_disconnect(connection_); }
+
+  /// Takes what `other`, which is disconnected, kept of its session. Before connect().
+  void go_on_from(StropheClient& other) {
+    xmpp_conn_set_sm_state(connection_, xmpp_conn_get_sm_state(other.connection_));
+  }
 
   void say(const std::string& to, const std::string& body) {
     xmpp_stanza_t* message = xmpp_message_new(context_, "chat", to.c_str(), "m1");
@@ -172,6 +178,43 @@ TEST(Libstrophe, ChatsOverTwoNodesAndPingsTheServer) {
         runs_until(context.get(), [&] { return romeo.is_disconnected && juliet.is_disconnected; }));
     EXPECT_EQ(romeo.error, 0);
     EXPECT_EQ(juliet.error, 0);
+  }
+  xmpp_shutdown();
+}
+
+// XEP-0198 §5: libstrophe asks for its session back when it is given what it kept of it.
+TEST(Libstrophe, GoesOnWithItsSessionOnTheOtherNode) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const MariaDb database;
+  ClusterOfNodes cluster(database, "strophe_resumption", 2);
+  TcpGate gate(cluster.node(0).c2s_port());
+  xmpp_initialize();
+  {
+    const Context context(xmpp_ctx_new(nullptr, xmpp_get_default_logger(XMPP_LEVEL_WARN)));
+    StropheClient romeo(context.get(), "romeo@localhost/orchard", "romeo");
+    StropheClient juliet(context.get(), "juliet@localhost/balcony", "juliet");
+    romeo.connect(cluster.node(1).c2s_port());
+    juliet.connect(gate.port());
+    ASSERT_TRUE(
+        runs_until(context.get(), [&] { return romeo.is_connected && juliet.is_connected; }));
+    ASSERT_TRUE(reaches(context.get(), romeo, juliet, "before"));
+    gate.cut();
+    ASSERT_TRUE(runs_until(context.get(), [&] { return juliet.is_disconnected; }));
+    romeo.say(juliet.jid, "meanwhile");
+
+    StropheClient again(context.get(), "juliet@localhost/balcony", "juliet");
+    again.go_on_from(juliet);
+    again.connect(cluster.node(1).c2s_port());
+    ASSERT_TRUE(runs_until(context.get(), [&] { return again.is_connected; }));
+    EXPECT_TRUE(runs_until(context.get(), [&] { return again.body == "meanwhile"; }));
+    const std::string metrics = cluster.node(1).health("/metrics").body;
+    EXPECT_NE(metrics.find("meerkat_resumes_total{result=\"ok\",where=\"other_node\"} 1"),
+              std::string::npos)
+        << metrics;
+    romeo.disconnect();
+    again.disconnect();
+    EXPECT_TRUE(
+        runs_until(context.get(), [&] { return romeo.is_disconnected && again.is_disconnected; }));
   }
   xmpp_shutdown();
 }

@@ -215,7 +215,7 @@ TEST_F(RouterTest, DisplacesTheOlderSessionAndKeepsTheNewerWhenTheOlderLeaves) {
   here().loop.poll();
   EXPECT_TRUE(older.is_displaced);
   EXPECT_FALSE(newer.is_displaced);
-  directory_.unbind(jid("romeo@localhost/orchard"), former.session);
+  directory_.unbind(jid("romeo@localhost/orchard"), former);
   message("chat", "romeo@localhost/orchard");
   EXPECT_EQ(newer.got, Notes{"chat"});
 }

@@ -18,8 +18,8 @@ std::string verdict(Phase phase, std::string_view xml, StreamOffer offer = {.sta
   const auto step = step_of(phase, *element, offer);
   if (!step) return std::string(xmpp::name(step.error()));
   constexpr std::array words = {
-      "starttls", "in clear",         "login",        "registration", "resume",
-      "bind",     "acknowledgements", "client state", "stanza",       "ignore"};
+      "starttls",         "in clear",     "login",  "registration", "too early", "bind",
+      "acknowledgements", "client state", "stanza", "ignore",       "resume"};
   return words.at(static_cast<std::size_t>(*step));
 }
 
@@ -33,6 +33,7 @@ constexpr const char* bind_get =
 constexpr const char* message = "<message to='romeo@localhost'><body>soft</body></message>";
 constexpr const char* presence = "<presence/>";
 constexpr const char* enable = "<enable xmlns='urn:xmpp:sm:3'/>";
+constexpr const char* resume = "<resume xmlns='urn:xmpp:sm:3' previd='x' h='1'/>";
 constexpr const char* ack = "<a xmlns='urn:xmpp:sm:3' h='1'/>";
 constexpr const char* request = "<r xmlns='urn:xmpp:sm:3'/>";
 constexpr const char* inactive = "<inactive xmlns='urn:xmpp:csi:0'/>";
@@ -52,10 +53,11 @@ TEST(NegotiationTable, SaysForEachPhaseWhatMayCome) {
       {bind_get, "not-authorized", "not-authorized", "not-authorized", "stanza", "ignore"},
       {message, "not-authorized", "not-authorized", "not-authorized", "stanza", "ignore"},
       {presence, "not-authorized", "not-authorized", "not-authorized", "stanza", "ignore"},
-      {enable, "policy-violation", "policy-violation", "resume", "acknowledgements", "ignore"},
-      {ack, "policy-violation", "policy-violation", "resume", "acknowledgements",
+      {enable, "policy-violation", "policy-violation", "too early", "acknowledgements", "ignore"},
+      {resume, "policy-violation", "policy-violation", "resume", "acknowledgements", "ignore"},
+      {ack, "policy-violation", "policy-violation", "too early", "acknowledgements",
        "acknowledgements"},
-      {request, "policy-violation", "policy-violation", "resume", "acknowledgements", "ignore"},
+      {request, "policy-violation", "policy-violation", "too early", "acknowledgements", "ignore"},
       {inactive, "policy-violation", "policy-violation", "not-authorized", "client state",
        "ignore"},
       {odd, "policy-violation", "policy-violation", "not-authorized", "unsupported-stanza-type",
@@ -73,7 +75,8 @@ TEST(NegotiationTable, SaysForEachPhaseWhatMayCome) {
 }
 
 TEST(NegotiationTable, HasNoPlaceForElementsWhileNobodyWaitsForOne) {
-  for (const Phase phase : {Phase::opening, Phase::tls_handshake, Phase::checking, Phase::ended}) {
+  for (const Phase phase :
+       {Phase::opening, Phase::tls_handshake, Phase::checking, Phase::resuming, Phase::ended}) {
     for (const char* element : {starttls, auth, bind, message, ack}) {
       EXPECT_EQ(verdict(phase, element), "policy-violation") << element;
     }
