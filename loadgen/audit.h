@@ -15,7 +15,7 @@ namespace loadgen {
 enum class Fate {
   delivered,
   lost,        // The server took it, and it is nowhere: no delivery, no error answer.
-  duplicated,  // Twice on one stream of the recipient, though sent once.
+  duplicated,  // Twice in one session of the recipient, though sent once.
   reordered,   // Behind a later one of its flow (RFC 6120 §10.1), within one stream of each side.
   altered,     // Body or checksum wrong.
   misdelivered,  // Came to somebody else.
@@ -85,6 +85,9 @@ class Audit {
 
   /// `key` is written to the sender's connection, for the first time or (`again`) once more.
   void on_written(MessageKey key, bool again);
+  /// It is written once more in the session that it was written in, which has been resumed and had
+  /// not got it: coming twice, or out of order, is as wrong as if it had been written once.
+  void on_written_anew() { ++counts_.resent; }
   /// The server's XEP-0198 count covers it.
   void on_acknowledged(MessageKey key);
   /// Its connection died before the server acknowledged it, and it is not sent again.
@@ -92,7 +95,7 @@ class Audit {
   /// The sender of `flow` lost a connection without XEP-0198: whatever it wrote on it and nobody
   /// saw yet is in doubt.
   void on_sender_lost(std::uint32_t flow);
-  /// The sender (recipient) of `flow` has a new stream.
+  /// The sender (recipient) of `flow` has a new stream, which is not its former session's.
   void on_sender_stream(std::uint32_t flow);
   void on_recipient_stream(std::uint32_t flow);
 

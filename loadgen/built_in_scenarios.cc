@@ -127,7 +127,7 @@ name = "healed"
 )"},
       {"upgrade", R"(# Every node is replaced by the `next` build, one after the other, under load.
 [load]
-about = "chat during a full roll to another build: forced reconnects a client, longest silence"
+about = "chat during a full roll to another build: reconnects and full logins, longest silence"
 sessions = "3k"
 login_rate = "400/s"
 rate = "1500/s"

@@ -85,7 +85,8 @@ void Client::start() {
 
 void Client::on_connected() {
   negotiation_ = std::make_unique<Negotiation>(settings_, account_, owner_.salted_keys(),
-                                               settings_.register_accounts && !registered_);
+                                               settings_.register_accounts && !registered_,
+                                               FormerSession{resume_id_, received_});
   if (settings_.tls.mode == TlsMode::direct) {
     return connection_.start_tls(owner_.ssl_context(), settings_.domain, settings_.tls.verify);
   }
@@ -176,10 +177,14 @@ void Client::carry_out(const NegotiationStep& step) {
     case Kind::restart_stream:
       return open_stream();
     case Kind::online:
+      give_up_session();
       sm_on_ = negotiation_->has_stream_management();
+      resume_id_ = negotiation_->resume_id();
       acked_ = 0;
       received_ = 0;
-      return go_online();
+      return go_online(false);
+    case Kind::resumed:
+      return resume(step.text);
     case Kind::failed:
       return end(Ending::failed, step.text);
   }
@@ -194,16 +199,40 @@ void Client::answer(xmpp::Stanza& request) {
   if (sm_on_) track({.is_message = false});
 }
 
-void Client::go_online() {
+void Client::resume(std::string_view handled) {
+  sm_on_ = true;
+  if (!take_count(handled)) {
+    give_up_session();
+    return end(Ending::failed, "the server resumed with a count of stanzas that were not sent");
+  }
+  std::vector<Outgoing> rest;
+  for (const Outgoing& one : unacked_) rest.push_back(one);
+  unacked_.clear();
+  go_online(true);
+  for (Outgoing& one : rest) {
+    one.resumed = true;
+    if (one.is_message) {
+      write(one);
+    } else {
+      // Presence, or the answer to a ping, which nobody waits for any more.
+      connection_.send("<presence/>");
+      track(one);
+    }
+  }
+  drain_outbox();
+}
+
+void Client::go_online(bool resumed) {
   negotiation_.reset();
   stage_ = Stage::online;
   tries_ = 0;
   reason_.clear();
   ack_waits_ = false;
   owner_.set_timer(*this, Micros::max());
+  owner_.on_online(*this, owner_.now() - began_, resumed);
+  if (resumed) return;
   connection_.send("<presence/>");
   if (sm_on_) track({.is_message = false});
-  owner_.on_online(*this, owner_.now() - began_);
   drain_outbox();
 }
 
@@ -247,19 +276,26 @@ void Client::request_ack() {
   owner_.set_timer(*this, ack_asked_ + settings_.ack_limit);
 }
 
-void Client::on_ack(std::string_view handled) {
+bool Client::take_count(std::string_view handled) {
   std::uint32_t count = 0;
   const auto [rest, error] =
       std::from_chars(handled.data(), handled.data() + handled.size(), count);
   std::uint32_t fresh = count - acked_;  // Wraps at 2^32, as XEP-0198 §4 wants.
   if (error != std::errc() || rest != handled.data() + handled.size() || fresh > unacked_.size()) {
-    return end(Ending::forced, "the server acknowledged stanzas that were not sent");
+    return false;
   }
   acked_ = count;
   for (; fresh > 0; --fresh) {
     const Outgoing done = unacked_.front();
     unacked_.pop_front();
     if (done.is_message) owner_.on_acknowledged(done);
+  }
+  return true;
+}
+
+void Client::on_ack(std::string_view handled) {
+  if (!take_count(handled)) {
+    return end(Ending::forced, "the server acknowledged stanzas that were not sent");
   }
   ack_waits_ = false;
   if (stage_ != Stage::online) return;
@@ -296,18 +332,7 @@ void Client::end(Ending ending, std::string_view reason) {
     --target_->clients;
     if (refused) target_->avoid_until = (owner_.now() + Micros(1'000'000)).count();
   }
-  std::vector<Outgoing> again;
-  for (const Outgoing& one : unacked_) {
-    if (!one.is_message) continue;
-    if (!settings_.resend) {
-      owner_.on_in_doubt(one);
-      continue;
-    }
-    again.push_back(one);
-    again.back().again = true;
-  }
-  unacked_.clear();
-  outbox_.push_front(std::move(again));
+  if (!wanted_ || resume_id_.empty()) give_up_session();
   owner_.on_ended(*this, ending, why);
   sm_on_ = false;
   reason_.clear();
@@ -322,6 +347,23 @@ void Client::end(Ending ending, std::string_view reason) {
   const auto longest = std::min(doubled, settings_.backoff.high.count());
   std::uniform_int_distribution<std::int64_t> jitter(longest / 2, longest);
   owner_.set_timer(*this, owner_.now() + Micros(redirect_.empty() ? jitter(owner_.random()) : 0));
+}
+
+void Client::give_up_session() {
+  resume_id_.clear();
+  std::vector<Outgoing> again;
+  for (const Outgoing& one : unacked_) {
+    if (!one.is_message) continue;
+    if (!settings_.resend) {
+      owner_.on_in_doubt(one);
+      continue;
+    }
+    again.push_back(one);
+    again.back().again = true;
+    again.back().resumed = false;
+  }
+  unacked_.clear();
+  outbox_.push_front(std::move(again));
 }
 
 void Client::on_timer() {

@@ -19,8 +19,8 @@ namespace loadgen {
 /// One user: keeps a session up, sends what is due, hands on what comes.
 ///
 /// A state machine on callbacks, about a kilobyte while idle. It reconnects by itself, with
-/// jittered back-off, to the target its owner chooses or the server names, until `leave`.
-/// Threads: its owner's.
+/// jittered back-off, to the target its owner chooses or the server names, until `leave`; and goes
+/// on with its session where the server lets it (XEP-0198 §5). Threads: its owner's.
 class Client final : public ConnectionUser {
  public:
   Client(Poller& poller, ClientOwner& owner, const ClientSettings& settings, std::uint32_t index,
@@ -86,7 +86,12 @@ class Client final : public ConnectionUser {
   void carry_out(const NegotiationStep& step);
   /// How a stream that ends now counts.
   [[nodiscard]] Ending ending() const;
-  void go_online();
+  void go_online(bool resumed);
+  void resume(std::string_view handled);
+  /// Counts what the server says that it has handled. False: it cannot have.
+  bool take_count(std::string_view handled);
+  /// The session cannot be resumed: what it had not acknowledged goes into the next one.
+  void give_up_session();
   void write(const Outgoing& message);
   void drain_outbox();
   void request_ack();
@@ -102,8 +107,9 @@ class Client final : public ConnectionUser {
   xmpp::StreamParser parser_;
   std::unique_ptr<Negotiation> negotiation_;  // Only while it is needed.
   std::shared_ptr<Target> target_;
-  std::string redirect_;  // From <see-other-host/>: where to go next, once.
-  std::string reason_;    // What the stream error said.
+  std::string redirect_;   // From <see-other-host/>: where to go next, once.
+  std::string reason_;     // What the stream error said.
+  std::string resume_id_;  // Of the session, if it outlives its stream.
   Fifo<Outgoing> outbox_;
   Fifo<Outgoing> unacked_;
   std::uint32_t acked_ = 0;     // The server's count, modulo 2^32 (XEP-0198 §4).

@@ -20,7 +20,8 @@ class Client;
 struct Outgoing {
   MessageKey key{};
   Micros due{};
-  bool again = false;      // Written before, on a connection that died.
+  bool again = false;      // Written before, in a session that is gone.
+  bool resumed = false;    // Written before, in this session, which did not get it.
   bool is_message = true;  // XEP-0198 counts every stanza; only messages are audited.
 };
 
@@ -46,7 +47,8 @@ class ClientOwner {
   /// The stanza's text of a due message; appended.
   virtual void write_message(const Outgoing& message, std::string& xml) = 0;
 
-  virtual void on_online(Client& client, Micros login_took) = 0;
+  /// It has a new session, or (`resumed`) its former one on a new stream.
+  virtual void on_online(Client& client, Micros took, bool resumed) = 0;
   virtual void on_ended(Client& client, Ending ending, std::string_view reason) = 0;
   virtual void on_message(Client& client, const xmpp::Stanza& stanza) = 0;
   virtual void on_acknowledged(const Outgoing& message) = 0;

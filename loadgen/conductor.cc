@@ -190,6 +190,7 @@ void Conductor::end_phase() {
   current_.offered = sampler_.last().offered - phase_start_.offered;
   current_.received = sampler_.last().received - phase_start_.received;
   current_.logins = sampler_.last().logins - phase_start_.logins;
+  current_.resumed = sampler_.last().resumed - phase_start_.resumed;
   current_.failed_logins = sampler_.last().failed_logins - phase_start_.failed_logins;
   current_.forced = sampler_.last().forced - phase_start_.forced;
   current_.sessions = sessions_;

@@ -79,6 +79,8 @@ void Conductor::phase_figures(PhaseRecord& phase) {
     phase.figures["reconnects_per_client"] =
         static_cast<double>(phase.forced) / static_cast<double>(phase.sessions);
   }
+  phase.figures["full_logins"] = static_cast<double>(phase.logins);
+  phase.figures["resumed"] = static_cast<double>(phase.resumed);
   const double took = in_seconds(phase.ended - phase.began);
   if (!fleet_.knows_processes() || took <= 0) return;
   phase.figures["server_cpu_cores"] = phase.cpu_seconds / took;
@@ -156,6 +158,7 @@ ExitCode Conductor::conclude() {
   sample();
   std::uint64_t forced = 0;
   for (const PhaseRecord& phase : phases_) forced += phase.forced;
+  figure("resumed", static_cast<double>(sampler_.last().resumed));
   if (sessions_ > 0) {
     figure("reconnects_per_client",
            static_cast<double>(forced) / static_cast<double>(options_.scenario.sessions));
@@ -221,6 +224,7 @@ boost::json::object Conductor::phase_line(const PhaseRecord& phase) const {
           {"offered", phase.offered},
           {"received", phase.received},
           {"logins", phase.logins},
+          {"resumed", phase.resumed},
           {"failed_logins", phase.failed_logins},
           {"streams_lost", phase.forced},
           {"sessions", phase.sessions},
@@ -231,6 +235,7 @@ boost::json::object Conductor::phase_line(const PhaseRecord& phase) const {
             {"within", to_json(phase.measured.within)},
             {"across", to_json(phase.measured.across)},
             {"login", to_json(phase.measured.login)},
+            {"resume", to_json(phase.measured.resume)},
             {"offline", to_json(phase.measured.offline)},
             {"lag", to_json(phase.measured.lag)}}}};
 }

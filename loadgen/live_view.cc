@@ -75,10 +75,11 @@ std::vector<std::string> live_lines(const RunState& state, bool with_help) {
       whole(state.received_rate).c_str(), grouped(total.waiting).c_str(), late ? "LATE" : "ok",
       short_time(in_seconds(total.lag.quantile(0.99))).c_str(), state.generator_cpu * 100,
       state.paused ? "  PAUSED" : ""));
-  lines.push_back(print("sessions %s/%s   logins %s  failed %s  streams lost %s   open files of %s",
-                        grouped(total.online).c_str(), grouped(total.wanted).c_str(),
-                        grouped(total.logins).c_str(), grouped(total.failed_logins).c_str(),
-                        grouped(total.forced).c_str(), grouped(state.open_files_max).c_str()));
+  lines.push_back(print(
+      "sessions %s/%s   logins %s  resumed %s  failed %s  streams lost %s   open files of %s",
+      grouped(total.online).c_str(), grouped(total.wanted).c_str(), grouped(total.logins).c_str(),
+      grouped(total.resumed).c_str(), grouped(total.failed_logins).c_str(),
+      grouped(total.forced).c_str(), grouped(state.open_files_max).c_str()));
   lines.push_back(print("           %-42s  │  %-26s  %s", "last 10 s", "whole run",
                         bars(state.phase_p99_ms).c_str()));
   lines.push_back(row("delivery", state.recent.delivery, total.delivery));
@@ -87,6 +88,7 @@ std::vector<std::string> live_lines(const RunState& state, bool with_help) {
     lines.push_back(row("  across", state.recent.across, total.across));
   }
   lines.push_back(row("login", state.recent.login, total.login));
+  if (total.resume.count() > 0) lines.push_back(row("resume", state.recent.resume, total.resume));
   if (total.offline.count() > 0)
     lines.push_back(row("offline", state.recent.offline, total.offline));
   lines.push_back(print("%-22s %-9s %-10s %9s %6s %9s %9s %6s %9s", "node", "version", "state",
@@ -131,7 +133,7 @@ std::string plain_line(const RunState& state) {
   }
   return print(
       "%s %s: sessions %s/%s  offered %s/s  received %s/s  p50 %s  p99 %s  max %s  lag p99 %s  "
-      "waiting %s  streams lost %s  wrong %s  bounced %s",
+      "waiting %s  streams lost %s  resumed %s  wrong %s  bounced %s",
       clock_text(state.now).c_str(), state.phase.c_str(), grouped(total.online).c_str(),
       grouped(total.wanted).c_str(), whole(state.offered_rate).c_str(),
       whole(state.received_rate).c_str(),
@@ -139,8 +141,8 @@ std::string plain_line(const RunState& state) {
       short_time(in_seconds(state.recent.delivery.quantile(0.99))).c_str(),
       short_time(in_seconds(state.recent.delivery.max())).c_str(),
       short_time(in_seconds(state.recent.lag.quantile(0.99))).c_str(),
-      grouped(total.waiting).c_str(), grouped(total.forced).c_str(), grouped(wrong).c_str(),
-      grouped(audit.of(Fate::bounced)).c_str());
+      grouped(total.waiting).c_str(), grouped(total.forced).c_str(), grouped(total.resumed).c_str(),
+      grouped(wrong).c_str(), grouped(audit.of(Fate::bounced)).c_str());
 }
 
 void LiveView::begin(UiMode mode) {

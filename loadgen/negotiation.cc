@@ -41,13 +41,19 @@ NegotiationStep Negotiation::on_element(const xmpp::Stanza& element) {
   }
   if (ns == xmpp::ns::sm3 && stage_ == Stage::enabling) {
     stream_management_ = name == "enabled";
+    const auto resume = root.attr("resume");
+    if (stream_management_ && (resume == "true" || resume == "1")) resume_id_ = root.attr("id");
     if (stream_management_ || name == "failed") return {Kind::online, {}};
+  }
+  if (ns == xmpp::ns::sm3 && stage_ == Stage::resuming) {
+    if (name == "resumed") return {Kind::resumed, std::string(root.attr("h"))};
+    if (name == "failed") return bind();
   }
   return {};
 }
 
 NegotiationStep Negotiation::on_features(const xmpp::Element& features) {
-  if (stage_ == Stage::binding) return bind(features);
+  if (stage_ == Stage::binding) return begin_session(features);
   if (stage_ != Stage::features) return {};
   if (ssl_ == nullptr && settings_.tls.mode == TlsMode::starttls) {
     if (!features.child("starttls", xmpp::ns::tls)) {
@@ -93,10 +99,18 @@ NegotiationStep Negotiation::on_login(const LoginStep& step) {
   return {Kind::failed, "login refused: " + step.text};
 }
 
-NegotiationStep Negotiation::bind(const xmpp::Element& features) {
+NegotiationStep Negotiation::begin_session(const xmpp::Element& features) {
   offers_stream_management_ = static_cast<bool>(features.child("sm", xmpp::ns::sm3));
   const auto session = features.child("session", xmpp::ns::session);
   needs_session_ = session && !session.child("optional", xmpp::ns::session);
+  if (former_.id.empty() || !offers_stream_management_) return bind();
+  stage_ = Stage::resuming;
+  return {Kind::send, "<resume xmlns='urn:xmpp:sm:3' previd='" + xmpp::escape_attr(former_.id) +
+                          "' h='" + std::to_string(former_.h) + "'/>"};
+}
+
+NegotiationStep Negotiation::bind() {
+  stage_ = Stage::binding;
   return {Kind::send,
           "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>" +
               std::string(resource) + "</resource></bind></iq>"};
@@ -137,7 +151,7 @@ NegotiationStep Negotiation::after_bind() {
   }
   if (settings_.stream_management && offers_stream_management_) {
     stage_ = Stage::enabling;
-    return {Kind::send, "<enable xmlns='urn:xmpp:sm:3'/>"};
+    return {Kind::send, "<enable xmlns='urn:xmpp:sm:3' resume='true'/>"};
   }
   return {Kind::online, {}};
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "loadgen/client_settings.h"
 #include "loadgen/login.h"
@@ -17,22 +18,33 @@ struct NegotiationStep {
     send,            // `text`.
     start_tls,       // At once, under this stream; then on_secured().
     restart_stream,  // A new header over the same connection.
-    online,          // The session is there.
+    online,          // The session is there, a new one.
+    resumed,         // The former session is there; `text` is the server's count of our stanzas.
     failed,          // `text` says why.
   };
   Kind kind = Kind::wait;
   std::string text;
 };
 
-/// How a client gets from an open stream to a session: STARTTLS, the account (XEP-0077), SASL,
-/// binding, the legacy session (RFC 3921), acknowledgements (XEP-0198). Without I/O: takes the
-/// server's elements, says what is to be done.
+/// A session that a client had and wants back (XEP-0198 §5).
+struct FormerSession {
+  std::string id{};     // As the server gave it; empty: there is none.
+  std::uint32_t h = 0;  // The server's stanzas that came.
+};
+
+/// How a client gets from an open stream to a session: STARTTLS, the account (XEP-0077), SASL, its
+/// former session (XEP-0198 §5), or else binding, the legacy session (RFC 3921), acknowledgements.
+/// Without I/O: takes the server's elements, says what is to be done.
 class Negotiation {
  public:
   /// `registers`: make the account on the way. All that is given outlives this.
   Negotiation(const ClientSettings& settings, const Account& account, SaltedKeys& keys,
-              bool registers)
-      : settings_(settings), account_(account), keys_(keys), registers_(registers) {}
+              bool registers, FormerSession former = {})
+      : settings_(settings),
+        account_(account),
+        keys_(keys),
+        former_(std::move(former)),
+        registers_(registers) {}
 
   /// TLS is up; the stream begins anew. `ssl` lives until the negotiation is over.
   void on_secured(SSL* ssl);
@@ -43,6 +55,8 @@ class Negotiation {
   [[nodiscard]] bool has_registered() const { return registered_; }
   /// With `online`: both sides count stanzas.
   [[nodiscard]] bool has_stream_management() const { return stream_management_; }
+  /// With `online`: how the session is called if it can be resumed; else empty.
+  [[nodiscard]] const std::string& resume_id() const { return resume_id_; }
 
  private:
   enum class Stage : std::uint8_t {
@@ -50,6 +64,7 @@ class Negotiation {
     starttls,     // Asked for TLS.
     registering,  // Asked for the account.
     login,        // SASL.
+    resuming,     // Asked for the former session.
     binding,      // Stream opened again; features, then the resource.
     session,      // Asked for the legacy session.
     enabling,     // Asked for XEP-0198.
@@ -59,12 +74,15 @@ class Negotiation {
   NegotiationStep on_login(const LoginStep& step);
   NegotiationStep on_answer(const xmpp::Stanza& iq);
   NegotiationStep begin_login();
-  NegotiationStep bind(const xmpp::Element& features);
+  NegotiationStep begin_session(const xmpp::Element& features);
+  NegotiationStep bind();
   NegotiationStep after_bind();
 
   const ClientSettings& settings_;
   const Account& account_;
   SaltedKeys& keys_;
+  const FormerSession former_;
+  std::string resume_id_;
   SSL* ssl_ = nullptr;  // Null until TLS is up.
   std::unique_ptr<Login> login_;
   Stage stage_ = Stage::features;

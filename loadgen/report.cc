@@ -28,7 +28,9 @@ constexpr std::array sample_columns = {std::pair{"offered", "offered"},
 
 constexpr std::array node_columns = {"t_s", "clients", "logins", "cpu", "rss_bytes", "sessions"};
 
-constexpr std::array histogram_names = {"delivery", "within", "across", "login", "offline", "lag"};
+constexpr std::array histogram_names = {"delivery", "within",  "across", "login",
+                                        "resume",   "offline", "lag"};
+using Histograms = std::array<Histogram, histogram_names.size()>;
 
 const json::value& member(const json::object& object, const char* name) {
   static const json::value nothing;
@@ -36,7 +38,7 @@ const json::value& member(const json::object& object, const char* name) {
   return value == nullptr ? nothing : *value;
 }
 
-json::object phase_of(const json::object& line, std::array<Histogram, 6>& whole) {
+json::object phase_of(const json::object& line, Histograms& whole) {
   json::object latency;
   const auto* histograms = member(line, "histograms").if_object();
   for (std::size_t i = 0; i < histogram_names.size(); ++i) {
@@ -84,7 +86,7 @@ json::object build_report(const Recording& recording) {
   json::array events;
   json::array rows;
   json::object nodes;
-  std::array<Histogram, 6> whole;
+  Histograms whole;
   report["reasons"] = json::array{"the recording ends before the run did"};
   report["thresholds"] = json::array();
   report["audit"] = json::object();

@@ -111,7 +111,7 @@ std::string phase_section(const json::object& report) {
   std::string html =
       "<h2>Phases</h2><div class='card'><table><tr><th>phase</th><th>seconds</th>"
       "<th>sessions</th><th>received</th><th>p50</th><th>p99</th><th>p99.9</th>"
-      "<th>max</th><th>logins</th><th>lost streams</th><th>offline max</th>"
+      "<th>max</th><th>logins</th><th>resumed</th><th>lost streams</th><th>offline max</th>"
       "<th>CPU a message</th></tr>";
   std::array<char, 32> took{};
   for (const auto& value : array(report, "phases")) {
@@ -123,8 +123,8 @@ std::string phase_section(const json::object& report) {
     html += "<tr><td>" + xmpp::escape_text(text(phase, "name")) + "</td><td>" + took.data() +
             "</td><td>" + whole(number(phase, "sessions")) + "</td><td>" +
             whole(number(phase, "received")) + "</td>" + latency_cells(phase, "delivery") + "<td>" +
-            whole(number(phase, "logins")) + "</td><td>" + whole(number(phase, "streams_lost")) +
-            "</td><td>" +
+            whole(number(phase, "logins")) + "</td><td>" + whole(number(phase, "resumed")) +
+            "</td><td>" + whole(number(phase, "streams_lost")) + "</td><td>" +
             (number(offline, "count") > 0 ? short_time(number(offline, "max_s")) : "–") +
             "</td><td>" + (cost > 0 ? short_time(cost / 1e6) : "–") + "</td></tr>";
   }

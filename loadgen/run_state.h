@@ -20,6 +20,7 @@ struct PhaseRecord {
   std::uint64_t offered = 0;
   std::uint64_t received = 0;
   std::uint64_t logins = 0;
+  std::uint64_t resumed = 0;
   std::uint64_t failed_logins = 0;
   std::uint64_t forced = 0;
   std::uint64_t sessions = 0;  // Wanted at its end.

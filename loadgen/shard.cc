@@ -252,6 +252,7 @@ void Shard::write_message(const Outgoing& message, std::string& xml) {
   xml.append("<message type='chat' id='").append(id).append("' to='");
   xml.append(xmpp::escape_attr(to.bare_jid())).append("'><body>");
   xml.append(xmpp::escape_text(body)).append("</body></message>");
+  if (message.resumed) return audit_.on_written_anew();
   audit_.on_written(message.key, message.again);
 }
 
@@ -261,16 +262,18 @@ TargetCounts& Shard::counts_of(const Client& client) {
   return local_.targets[index];
 }
 
-void Shard::on_online(Client& client, Micros login_took) {
-  ++local_.logins;
+void Shard::on_online(Client& client, Micros took, bool resumed) {
+  ++(resumed ? local_.resumed : local_.logins);
   ++local_.online;
-  local_.login.record(login_took);
+  (resumed ? local_.resume : local_.login).record(took);
   TargetCounts& counts = counts_of(client);
   ++counts.online;
   ++counts.logins;
   if (client.entered_before) {
-    audit_.on_sender_stream(client.flow);
-    audit_.on_recipient_stream(clients_[client.index() ^ 1U]->flow);
+    if (!resumed) {
+      audit_.on_sender_stream(client.flow);
+      audit_.on_recipient_stream(clients_[client.index() ^ 1U]->flow);
+    }
     const bool is_active = pairs_.is_active(client.index() / 2);
     if (is_active) local_.offline.record(now() - client.offline_since());
   }

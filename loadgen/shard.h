@@ -70,7 +70,7 @@ class Shard final : public ClientOwner, private PairPacer::Players {
   void set_timer(Client& client, Micros when) override;
   void flush_later(Client& client) override { dirty_.push_back(&client); }
   void write_message(const Outgoing& message, std::string& xml) override;
-  void on_online(Client& client, Micros login_took) override;
+  void on_online(Client& client, Micros took, bool resumed) override;
   void on_ended(Client& client, Ending ending, std::string_view reason) override;
   void on_message(Client& client, const xmpp::Stanza& stanza) override;
   void on_acknowledged(const Outgoing& message) override;

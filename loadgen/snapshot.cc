@@ -9,10 +9,11 @@ namespace {
 
 using Member = std::pair<std::string_view, Histogram Latencies::*>;
 
-constexpr std::array<Member, 6> members = {{{"delivery", &Latencies::delivery},
+constexpr std::array<Member, 7> members = {{{"delivery", &Latencies::delivery},
                                             {"within", &Latencies::within},
                                             {"across", &Latencies::across},
                                             {"login", &Latencies::login},
+                                            {"resume", &Latencies::resume},
                                             {"offline", &Latencies::offline},
                                             {"lag", &Latencies::lag}}};
 
@@ -42,6 +43,7 @@ void Snapshot::add(const Snapshot& other) {
   online += other.online;
   wanted += other.wanted;
   logins += other.logins;
+  resumed += other.resumed;
   failed_logins += other.failed_logins;
   forced += other.forced;
   churned += other.churned;

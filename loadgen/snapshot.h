@@ -17,7 +17,8 @@ struct Latencies {
   Histogram within;   // Both ends on one node.
   Histogram across;   // On two.
   Histogram login;    // From connecting to the bound session.
-  Histogram offline;  // From a forced end to the next session.
+  Histogram resume;   // The same, to the former session.
+  Histogram offline;  // From a forced end to the next stream that has a session.
   Histogram lag;      // From due to taken up by our loop.
 
   void add(const Latencies& other);
@@ -29,8 +30,8 @@ struct Latencies {
 /// What a shard counts for one target.
 struct TargetCounts {
   std::uint64_t online = 0;
-  std::uint64_t logins = 0;
-  Histogram delivery;  // To recipients there.
+  std::uint64_t logins = 0;  // Or resumptions.
+  Histogram delivery;        // To recipients there.
 };
 
 /// Counters are totals since the start; histograms hold what came since the last `Shard::take`.
@@ -42,7 +43,8 @@ struct Snapshot : Latencies {
   std::uint64_t waiting = 0;     // In outboxes now.
   std::uint64_t online = 0;
   std::uint64_t wanted = 0;
-  std::uint64_t logins = 0;
+  std::uint64_t logins = 0;   // To a new session.
+  std::uint64_t resumed = 0;  // To the former one.
   std::uint64_t failed_logins = 0;
   std::uint64_t forced = 0;   // Streams that the server or the network ended.
   std::uint64_t churned = 0;  // Pairs that left and came back on purpose.

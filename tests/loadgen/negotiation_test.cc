@@ -50,6 +50,36 @@ class Way {
   std::unique_ptr<Negotiation> negotiation;
 };
 
+// XEP-0198 §5: instead of binding, where the server has XEP-0198 at all.
+TEST(Negotiation, AsksForTheFormerSessionAndBindsWhereThatIsRefused) {
+  for (const bool is_known : {true, false}) {
+    Way way;
+    way.negotiation = std::make_unique<Negotiation>(way.settings, way.account, *way.keys, false,
+                                                    FormerSession{"<x", 7});
+    way.hears(plain_offer);
+    way.hears(success);
+    const auto asked = way.hears(full_offer);
+    EXPECT_EQ(asked.text, "<resume xmlns='urn:xmpp:sm:3' previd='&lt;x' h='7'/>");
+    if (is_known) {
+      const auto step = way.hears("<resumed xmlns='urn:xmpp:sm:3' previd='&lt;x' h='12'/>");
+      EXPECT_EQ(step.kind, Kind::resumed);
+      EXPECT_EQ(step.text, "12");
+      continue;
+    }
+    const auto bind = way.hears("<failed xmlns='urn:xmpp:sm:3'><item-not-found/></failed>");
+    EXPECT_NE(bind.text.find("<resource>"), std::string::npos) << bind.text;
+  }
+}
+
+TEST(Negotiation, AsksForNoFormerSessionWhereThereAreNoAcknowledgements) {
+  Way way;
+  way.negotiation = std::make_unique<Negotiation>(way.settings, way.account, *way.keys, false,
+                                                  FormerSession{"x", 7});
+  way.hears(plain_offer);
+  way.hears(success);
+  EXPECT_NE(way.hears(bind_offer).text.find("<resource>"), std::string::npos);
+}
+
 TEST(Negotiation, ComesOnlineOverLoginAndBinding) {
   Way way;
   const auto auth = way.hears(plain_offer);
@@ -69,9 +99,11 @@ TEST(Negotiation, AsksForTheLegacySessionAndForAcknowledgementsWhereTheyAreOffer
   way.hears(success);
   way.hears(full_offer);
   EXPECT_NE(way.hears(bound).text.find("xmpp-session"), std::string::npos);
-  EXPECT_EQ(way.hears("<iq type='result' id='session'/>").text, "<enable xmlns='urn:xmpp:sm:3'/>");
-  EXPECT_EQ(way.hears("<enabled xmlns='urn:xmpp:sm:3'/>").kind, Kind::online);
+  EXPECT_EQ(way.hears("<iq type='result' id='session'/>").text,
+            "<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+  EXPECT_EQ(way.hears("<enabled xmlns='urn:xmpp:sm:3' id='x' resume='1'/>").kind, Kind::online);
   EXPECT_TRUE(way.negotiation->has_stream_management());
+  EXPECT_EQ(way.negotiation->resume_id(), "x");
 }
 
 TEST(Negotiation, GoesOnWithoutAcknowledgementsThatAreRefused) {

@@ -75,6 +75,7 @@ Recording recording(bool with_end = true) {
                  {"offered", 250},
                  {"received", 249},
                  {"logins", 0},
+                 {"resumed", 0},
                  {"failed_logins", 0},
                  {"streams_lost", 0},
                  {"sessions", 100},
