@@ -13,6 +13,7 @@ namespace server {
 
 namespace asio = boost::asio;
 
+class Accounts;
 class BlockingPool;
 class BlockLists;
 class DocumentStore;
@@ -28,8 +29,8 @@ struct ModuleContext {
   DocumentStore& documents;
   Rosters& rosters;
   BlockLists& blocks;
+  Accounts& accounts;
   Pep& pep;
-  bool is_registration_enabled = false;
 };
 
 // One XEP, one file; each adds what it answers. The list of them is modules.cc.

@@ -1,5 +1,6 @@
-// In-band registration (XEP-0077): creating an account before login, and changing its password or
-// removing it after. Off unless configured; the store decides races (hardening Q7, P21).
+// In-band registration (XEP-0077): creating an account before login, which is off unless
+// configured, and changing its password or removing it after. The store decides races (hardening
+// Q7, P21).
 
 #include <boost/asio/co_spawn.hpp>
 #include <exception>
@@ -8,6 +9,7 @@
 
 #include "server/log/log.h"
 #include "server/modules/modules.h"
+#include "server/roster/accounts.h"
 #include "server/router/router.h"
 #include "server/storage/blocking_pool.h"
 #include "server/storage/credentials.h"
@@ -24,7 +26,6 @@ struct Wish {
   std::string username;  // Prepared; empty where none was given.
   std::string domain;
   std::string password;
-  bool is_removal = false;
 };
 
 xmpp::StanzaErrorCondition condition_of(boost::system::error_code error) {
@@ -44,13 +45,24 @@ asio::awaitable<Result<void>> create(const ModuleContext& context, Wish wish) {
   co_return co_await context.users.create(wish.username, wish.domain, *std::move(credentials));
 }
 
-asio::awaitable<Result<void>> change(const ModuleContext& context, Wish wish) {
-  if (wish.is_removal) co_return co_await context.users.remove(wish.username, wish.domain);
-  auto credentials =
-      co_await make_credentials(context.hashing, xmpp::Secret(std::move(wish.password)));
-  if (!credentials) co_return credentials.error();
-  co_return co_await context.users.set_credentials(wish.username, wish.domain,
-                                                   *std::move(credentials));
+asio::awaitable<void> change(const ModuleContext& context, IqRequest request,
+                             std::string password) {
+  const xmpp::Jid account = request.from.bare();
+  auto credentials = co_await make_credentials(context.hashing, xmpp::Secret(std::move(password)));
+  if (!credentials) co_return request.refuse(condition_of(credentials.error()));
+  const auto done = co_await context.users.set_credentials(
+      std::string(account.local()), std::string(account.domain()), *std::move(credentials));
+  if (!done) co_return request.refuse(condition_of(done.error()));
+  request.reply(request.iq->result_reply());
+  context.accounts.end_sessions(account, request.from.resource(), request.home);
+}
+
+asio::awaitable<void> remove(const ModuleContext& context, IqRequest request) {
+  const xmpp::Jid account = request.from.bare();
+  const auto done = co_await context.accounts.remove(account, request.home);
+  if (!done) co_return request.refuse(condition_of(done.error()));
+  request.reply(request.iq->result_reply());
+  context.accounts.end_sessions(account, {}, request.home);
 }
 
 void spawn(asio::any_io_executor home, asio::awaitable<Result<void>> work, xmpp::Stanza iq,
@@ -98,35 +110,29 @@ void register_before_login(const ModuleContext& context, const xmpp::Stanza& iq,
 }
 
 void add_registration(IqHandlers& handlers, const ModuleContext& context) {
-  if (!context.is_registration_enabled) return;
+  const std::string ns(xmpp::ns::registration);
   for (const IqTarget target : {IqTarget::server, IqTarget::account}) {
-    handlers.add_feature(target, std::string(xmpp::ns::registration));
-    handlers.handle(
-        target, "get", std::string(xmpp::ns::registration), "query", [](const IqRequest& request) {
-          xmpp::Stanza reply = form(*request.iq);
-          xmpp::Element query = reply.root().child("query", xmpp::ns::registration);
-          query.add_child("registered", xmpp::ns::registration);
-          query.child("username", xmpp::ns::registration).set_text(request.from.local());
-          request.reply(reply);
-        });
-    handlers.handle(
-        target, "set", std::string(xmpp::ns::registration), "query",
-        [&context](const IqRequest& request) {
-          // Hardening P21: only ever the account that asks, whatever name is written in it.
-          Wish wish{std::string(request.from.local()), std::string(request.from.domain()),
-                    request.payload.child("password", xmpp::ns::registration).text()};
-          wish.is_removal = bool(request.payload.child("remove", xmpp::ns::registration));
-          const std::string named =
-              request.payload.child("username", xmpp::ns::registration).text();
-          const auto jid = xmpp::Jid::make(named, wish.domain);
-          if (!wish.is_removal &&
-              (wish.password.empty() || !jid || jid->local() != wish.username)) {
-            return request.reply(
-                request.iq->error_reply(xmpp::StanzaErrorCondition::not_acceptable));
-          }
-          spawn(request.home.loop.executor(), change(context, std::move(wish)), request.iq->copy(),
-                request.reply);
-        });
+    handlers.add_feature(target, ns);
+    handlers.handle(target, "get", ns, "query", [](const IqRequest& request) {
+      xmpp::Stanza reply = form(*request.iq);
+      xmpp::Element query = reply.root().child("query", xmpp::ns::registration);
+      query.add_child("registered", xmpp::ns::registration);
+      query.child("username", xmpp::ns::registration).set_text(request.from.local());
+      request.reply(reply);
+    });
+    handlers.handle(target, "set", ns, "query", [&context](const IqRequest& request) {
+      if (request.payload.child("remove", xmpp::ns::registration)) {
+        return answer_later(request, remove(context, request));
+      }
+      // Hardening P21: only ever the account that asks, whatever name is written in it.
+      const std::string named = request.payload.child("username", xmpp::ns::registration).text();
+      std::string password = request.payload.child("password", xmpp::ns::registration).text();
+      const auto jid = xmpp::Jid::make(named, request.from.domain());
+      if (password.empty() || !jid || *jid != request.from.bare()) {
+        return request.refuse(xmpp::StanzaErrorCondition::not_acceptable);
+      }
+      answer_later(request, change(context, request, std::move(password)));
+    });
   }
 }
 

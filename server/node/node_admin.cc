@@ -29,25 +29,32 @@ ControlError malformed(const std::string& text) {
           text + " is no account here: write name@domain with a domain that is served"};
 }
 
-asio::awaitable<ControlResult<void>> save(UserStore& users, BlockingPool& hashing, xmpp::Jid jid,
-                                          Secret password, bool is_new) {
+asio::awaitable<ControlResult<void>> add(UserStore& users, BlockingPool& hashing, xmpp::Jid jid,
+                                         Secret password) {
   auto credentials = co_await make_credentials(hashing, xmpp::Secret(password.reveal()));
   if (!credentials) co_return control_error(credentials.error());
-  const std::string local(jid.local());
-  const std::string domain(jid.domain());
-  Result<void> done;
-  if (is_new) {
-    done = co_await users.create(local, domain, *std::move(credentials));
-  } else {
-    done = co_await users.set_credentials(local, domain, *std::move(credentials));
-  }
+  const auto done = co_await users.create(std::string(jid.local()), std::string(jid.domain()),
+                                          *std::move(credentials));
   if (!done) co_return control_error(done.error());
   co_return ControlResult<void>();
 }
 
-asio::awaitable<ControlResult<void>> remove(UserStore& users, xmpp::Jid jid) {
-  const auto done = co_await users.remove(std::string(jid.local()), std::string(jid.domain()));
+asio::awaitable<ControlResult<void>> change_password(UserStore& users, BlockingPool& hashing,
+                                                     Accounts& accounts, xmpp::Jid jid,
+                                                     Secret password, RoutedLoop& here) {
+  auto credentials = co_await make_credentials(hashing, xmpp::Secret(password.reveal()));
+  if (!credentials) co_return control_error(credentials.error());
+  const auto done = co_await users.set_credentials(
+      std::string(jid.local()), std::string(jid.domain()), *std::move(credentials));
   if (!done) co_return control_error(done.error());
+  accounts.end_sessions(jid, {}, here);  // Hardening P21.
+  co_return ControlResult<void>();
+}
+
+asio::awaitable<ControlResult<void>> remove(Accounts& accounts, xmpp::Jid jid, RoutedLoop& here) {
+  const auto done = co_await accounts.remove(jid, here);
+  if (!done) co_return control_error(done.error());
+  accounts.end_sessions(jid, {}, here);
   co_return ControlResult<void>();
 }
 
@@ -73,8 +80,9 @@ std::optional<xmpp::Jid> ServerNode::account(const std::string& text) const {
   return *std::move(jid);
 }
 
-void ServerNode::run(asio::awaitable<ControlResult<void>> work, ControlDone<void> done) {
-  asio::co_spawn(control_, std::move(work),
+void ServerNode::run(asio::awaitable<ControlResult<void>> work, ControlDone<void> done,
+                     asio::any_io_executor where) {
+  asio::co_spawn(std::move(where), std::move(work),
                  [done = std::move(done)](std::exception_ptr failed, ControlResult<void> result) {
                    if (failed) {
                      log::failed_unexpectedly("admin", failed);
@@ -87,19 +95,23 @@ void ServerNode::run(asio::awaitable<ControlResult<void>> work, ControlDone<void
 void ServerNode::add_user(std::string jid, Secret password, ControlDone<void> done) {
   auto parsed = account(jid);
   if (!parsed) return done(malformed(jid));
-  run(save(users_, hashing_, *std::move(parsed), std::move(password), true), std::move(done));
+  run(add(users_, hashing_, *std::move(parsed), std::move(password)), std::move(done),
+      control_.get_executor());
 }
 
 void ServerNode::set_password(std::string jid, Secret password, ControlDone<void> done) {
   auto parsed = account(jid);
   if (!parsed) return done(malformed(jid));
-  run(save(users_, hashing_, *std::move(parsed), std::move(password), false), std::move(done));
+  RoutedLoop& here = *loops_.front();
+  run(change_password(users_, hashing_, accounts_, *std::move(parsed), std::move(password), here),
+      std::move(done), here.loop.executor());
 }
 
 void ServerNode::remove_user(std::string jid, ControlDone<void> done) {
   auto parsed = account(jid);
   if (!parsed) return done(malformed(jid));
-  run(remove(users_, *std::move(parsed)), std::move(done));
+  RoutedLoop& here = *loops_.front();
+  run(remove(accounts_, *std::move(parsed), here), std::move(done), here.loop.executor());
 }
 
 void ServerNode::list_users(std::string domain, std::string after, std::size_t limit,

@@ -24,6 +24,7 @@
 #include "server/pep/notify_filter.h"
 #include "server/pep/pep.h"
 #include "server/presence/node_watch.h"
+#include "server/roster/accounts.h"
 #include "server/roster/block_lists.h"
 #include "server/roster/rosters.h"
 #include "server/router/router.h"
@@ -127,7 +128,8 @@ class ServerNode final : public NodeControl {
   void take_over_from(const replication::NodeId& peer);
   void store_what_is_left();
   std::optional<xmpp::Jid> account(const std::string& text) const;
-  void run(asio::awaitable<ControlResult<void>> work, ControlDone<void> done);
+  void run(asio::awaitable<ControlResult<void>> work, ControlDone<void> done,
+           asio::any_io_executor where);
 
   asio::io_context& control_;
   const Config& config_;
@@ -144,6 +146,7 @@ class ServerNode final : public NodeControl {
   Router router_;
   BlockLists blocks_;
   Rosters rosters_;
+  Accounts accounts_;
   Pep pep_;
   CapsCache caps_;
   IqHandlers handlers_;

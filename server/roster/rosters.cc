@@ -68,14 +68,35 @@ asio::awaitable<Rosters::Refusal> Rosters::remove(xmpp::Jid account, xmpp::Jid c
   auto changed = co_await change(account, std::move(rule));
   if (changed.has_error()) co_return unavailable;
   push(account, *changed, here);
-  // RFC 6121 §2.5.2: the contact hears of both ends.
-  std::vector<SubscriptionRequest> ends;
-  if (changed->before.to != Half::none) ends.push_back(SubscriptionRequest::unsubscribe);
-  if (changed->before.from != Half::none) ends.push_back(SubscriptionRequest::unsubscribed);
-  for (const SubscriptionRequest end : ends) {
-    co_await receive(contact, account, end, request_xml(account, contact, end), here);
-  }
+  co_await tell_of_end(account, contact, changed->before, here);
   co_return changed->refusal;
+}
+
+// RFC 6121 §2.5.2: the contact hears of both ends.
+asio::awaitable<Rosters::Refusal> Rosters::tell_of_end(xmpp::Jid account, xmpp::Jid contact,
+                                                       Subscription before, RoutedLoop& here) {
+  std::vector<SubscriptionRequest> ends;
+  if (before.to != Half::none) ends.push_back(SubscriptionRequest::unsubscribe);
+  if (before.from != Half::none) ends.push_back(SubscriptionRequest::unsubscribed);
+  Refusal refusal;
+  for (const SubscriptionRequest end : ends) {
+    const auto refused =
+        co_await receive(contact, account, end, request_xml(account, contact, end), here);
+    if (refused) refusal = refused;
+  }
+  co_return refusal;
+}
+
+asio::awaitable<Result<void>> Rosters::end_all(xmpp::Jid account, RoutedLoop& here) {
+  const auto roster = co_await load(account);
+  if (roster.has_error()) co_return roster.error();
+  for (const RosterItem& item : roster->items()) {
+    const auto contact = xmpp::Jid::parse(item.contact);
+    if (!contact || !router_.serves(contact->domain())) continue;
+    const auto refusal = co_await tell_of_end(account, *contact, item.subscription, here);
+    if (refusal) co_return make_error_code(StorageErrc::unavailable);
+  }
+  co_return Result<void>();
 }
 
 asio::awaitable<Rosters::Refusal> Rosters::request(xmpp::Jid account, xmpp::Jid contact,

@@ -44,6 +44,10 @@ class Rosters {
   /// A client removes a contact, which ends their subscriptions (RFC 6121 §2.5).
   asio::awaitable<Refusal> remove(xmpp::Jid account, xmpp::Jid contact, RoutedLoop& here);
 
+  /// Ends all subscriptions of an account that goes, and its requests, for its contacts. Errors:
+  /// those of DocumentStore.
+  asio::awaitable<Result<void>> end_all(xmpp::Jid account, RoutedLoop& here);
+
   /// The account sends a contact of a served domain a subscription request: both rosters are
   /// changed, and both sides' clients told (RFC 6121 §3). All JIDs are bare.
   asio::awaitable<Refusal> request(xmpp::Jid account, xmpp::Jid contact,
@@ -60,6 +64,8 @@ class Rosters {
   asio::awaitable<Refusal> receive(xmpp::Jid contact, xmpp::Jid account,
                                    SubscriptionRequest request, std::string stanza,
                                    RoutedLoop& here);
+  asio::awaitable<Refusal> tell_of_end(xmpp::Jid account, xmpp::Jid contact, Subscription before,
+                                       RoutedLoop& here);
   void push(const xmpp::Jid& account, const RosterChange& change, RoutedLoop& here);
 
   DocumentStore& documents_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/log/log.h"
+#include "server/roster/accounts.h"
 #include "server/router/stored_message.h"
 #include "server/session/session.h"
 #include "xmpp/namespaces.h"
@@ -111,6 +112,11 @@ bool Session::take_push(const RoutedStanza& push) {
   if (!parsed) return false;
   const xmpp::Element payload = parsed->root().first_child();
   if (payload.ns() == xmpp::ns::blocking) return interests_.blocking;
+  const SessionNews news = session_news(payload, jid_.resource());
+  if (news == SessionNews::ends) {
+    output_->close(xmpp::StreamErrorCondition::not_authorized, "the password is another now");
+  }
+  if (news != SessionNews::none) return false;
   presence_->on_push(payload);
   return interests_.roster;
 }

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <future>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/storage/sql_user_store.h"
@@ -220,6 +222,110 @@ TEST_P(UserStoreTest, ReportsEachCallThatDidNotDoItsWork) {
   ASSERT_TRUE(wait_for(store_->find("", "localhost")).has_error());  // Never reaches the database.
   EXPECT_EQ(events_.count("failed: the account exists"), 1U) << events_.all();
   EXPECT_EQ(events_.count("failed"), 2U) << events_.all();
+}
+
+/// The tables of the database, and the columns of one with what can stand in them.
+class Schema {
+ public:
+  Schema(Storage& storage, bool is_mysql) : storage_(storage), is_mysql_(is_mysql) {}
+
+  std::vector<std::string> tables() {
+    std::vector<std::string> names;
+    for (auto& row : rows(is_mysql_ ? "SELECT table_name, '' FROM information_schema.tables"
+                                      " WHERE table_schema = DATABASE()"
+                                    : "SELECT name, '' FROM sqlite_master WHERE type = 'table'")) {
+      names.push_back(row.first);
+    }
+    return names;
+  }
+
+  /// A row of the account; empty when the table has no account in it.
+  std::string insertion(const std::string& table, const std::string& local) {
+    std::string names, values;
+    bool is_of_account = false;
+    for (const auto& [name, type] :
+         rows(is_mysql_ ? "SELECT column_name, data_type FROM information_schema.columns"
+                          " WHERE table_schema = DATABASE() AND table_name = '" +
+                              table + "'"
+                        : "SELECT name, type FROM pragma_table_info('" + table + "')")) {
+      is_of_account = is_of_account || name == "localpart";
+      names += (names.empty() ? "" : ", ") + name;
+      values += values.empty() ? "" : ", ";
+      if (name == "localpart") {
+        values += "'" + local + "'";
+      } else if (name == "domainpart") {
+        values += "'localhost'";
+      } else if (type.find("int") != std::string::npos || type.find("INT") != std::string::npos) {
+        values += "1";
+      } else if (type == "datetime") {
+        values += "'2026-01-01'";
+      } else {
+        values += type == "BLOB" ? "X'78'" : "'x'";
+      }
+    }
+    return is_of_account ? "INSERT INTO " + table + " (" + names + ") VALUES (" + values + ")" : "";
+  }
+
+  std::uint64_t count(const std::string& table, const std::string& local) {
+    return number("SELECT COUNT(*) FROM " + table + " WHERE localpart = '" + local +
+                  "' AND domainpart = 'localhost'");
+  }
+
+  void change(const std::string& statement) {
+    auto work = [statement](SqlConnection& db) -> Result<std::uint64_t> {
+      return db.change(statement, {});
+    };
+    ASSERT_TRUE(wait_for(storage_.run("test", Repeat::unsafe, std::move(work))).has_value())
+        << statement;
+  }
+
+ private:
+  using Rows = std::vector<std::pair<std::string, std::string>>;
+
+  Rows rows(const std::string& statement) {
+    auto work = [statement](SqlConnection& db) -> Result<Rows> {
+      Rows found;
+      const auto answer = db.query(statement, {});
+      while (answer->next()) found.emplace_back(answer->text(0), answer->text(1));
+      return found;
+    };
+    return wait_for(storage_.run("test", Repeat::safe, std::move(work))).value();
+  }
+
+  std::uint64_t number(const std::string& statement) {
+    auto work = [statement](SqlConnection& db) -> Result<std::uint64_t> {
+      const auto answer = db.query(statement, {});
+      return answer->next() ? answer->number(0) : 0;
+    };
+    return wait_for(storage_.run("test", Repeat::safe, std::move(work))).value();
+  }
+
+  Storage& storage_;
+  const bool is_mysql_;
+};
+
+// Hardening Q8: whatever table there is, a new one too.
+TEST_P(UserStoreTest, RemovesWhatAnyTableHasOfAnAccountAndOfNoOther) {
+  // What says nothing of people.
+  const std::set<std::string> others = {"schema_version"};
+  Schema schema(*storage_, GetParam() == "mysql");
+  std::vector<std::string> tables;
+  for (const std::string& table : schema.tables()) {
+    if (others.contains(table)) continue;
+    tables.push_back(table);
+    for (const std::string local : {"juliet", "romeo"}) {
+      const std::string insertion = schema.insertion(table, local);
+      ASSERT_NE(insertion, "") << table << " has no column `localpart`: is it of an account?";
+      schema.change(insertion);
+      ASSERT_EQ(schema.count(table, local), 1U) << table;
+    }
+  }
+  ASSERT_GE(tables.size(), 3U);
+  EXPECT_TRUE(wait_for(store_->remove("juliet", "localhost")).has_value());
+  for (const std::string& table : tables) {
+    EXPECT_EQ(schema.count(table, "juliet"), 0U) << table;
+    EXPECT_EQ(schema.count(table, "romeo"), 1U) << table;
+  }
 }
 
 }  // namespace
