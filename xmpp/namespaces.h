@@ -28,6 +28,7 @@ inline constexpr std::string_view component_accept = "jabber:component:accept"; 
 inline constexpr std::string_view dialback = "jabber:server:dialback";           // XEP-0220
 inline constexpr std::string_view disco_info = "http://jabber.org/protocol/disco#info";
 inline constexpr std::string_view disco_items = "http://jabber.org/protocol/disco#items";
+inline constexpr std::string_view last_activity = "jabber:iq:last";              // XEP-0012
 inline constexpr std::string_view private_xml = "jabber:iq:private";             // XEP-0049
 inline constexpr std::string_view vcard = "vcard-temp";                          // XEP-0054
 inline constexpr std::string_view pubsub = "http://jabber.org/protocol/pubsub";  // XEP-0060

@@ -13,6 +13,8 @@ void add_modules(IqHandlers& handlers, const ModuleContext& context) {
   add_blocking(handlers, context.blocks);
   add_carbons(handlers);
   add_disco(handlers, context);
+  add_last_activity(handlers, context.last_activities, context.rosters, context.blocks,
+                    context.directory, context.router);
   add_legacy_session(handlers, context);
   add_pep(handlers, context.pep, context.blocks);
   add_ping(handlers, context);

@@ -17,8 +17,11 @@ class Accounts;
 class BlockingPool;
 class BlockLists;
 class DocumentStore;
+class LastActivities;
 class Pep;
 class Rosters;
+class Router;
+class SessionDirectory;
 class UserStore;
 
 /// What a module may use. Outlives the handlers that it registers.
@@ -30,13 +33,19 @@ struct ModuleContext {
   Rosters& rosters;
   BlockLists& blocks;
   Accounts& accounts;
+  LastActivities& last_activities;
+  SessionDirectory& directory;
+  Router& router;
   Pep& pep;
 };
 
 // One XEP, one file; each adds what it answers. The list of them is modules.cc.
-void add_blocking(IqHandlers& handlers, BlockLists& blocks);                  // XEP-0191
-void add_carbons(IqHandlers& handlers);                                       // XEP-0280
-void add_disco(IqHandlers& handlers, const ModuleContext& context);           // XEP-0030
+void add_blocking(IqHandlers& handlers, BlockLists& blocks);         // XEP-0191
+void add_carbons(IqHandlers& handlers);                              // XEP-0280
+void add_disco(IqHandlers& handlers, const ModuleContext& context);  // XEP-0030
+void add_last_activity(IqHandlers& handlers, LastActivities& activities, Rosters& rosters,
+                       BlockLists& blocks, SessionDirectory& directory,
+                       Router& router);                                       // XEP-0012
 void add_legacy_session(IqHandlers& handlers, const ModuleContext& context);  // RFC 3921 §3
 void add_pep(IqHandlers& handlers, Pep& pep, BlockLists& blocks);             // XEP-0163
 void add_ping(IqHandlers& handlers, const ModuleContext& context);            // XEP-0199

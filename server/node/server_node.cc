@@ -69,6 +69,7 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
       blocks_(documents_, directory_, router_, {.jids_max = config.limits.blocked_jids_max}),
       rosters_(documents_, router_, blocks_, roster_limits(config)),
       accounts_(users_, rosters_, router_),
+      last_activities_(documents_),
       pep_(documents_, rosters_, blocks_, router_),
       modules_{.version = options_.version,
                .users = users_,
@@ -77,12 +78,15 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
                .rosters = rosters_,
                .blocks = blocks_,
                .accounts = accounts_,
+               .last_activities = last_activities_,
+               .directory = directory_,
+               .router = router_,
                .pep = pep_},
       streams_{.config = config,
                .users = users_,
                .hashing = hashing_,
-               .session = {directory_, router_, rosters_, blocks_, pep_, caps_, handlers_,
-                           config.limits.resume_time}},
+               .session = {directory_, router_, rosters_, blocks_, last_activities_, pep_, caps_,
+                           handlers_, config.limits.resume_time}},
       second_(control) {
   streams_.tls.store(options_.tls);
   streams_.fake_salt_secret = fake_salt_secret(options_);

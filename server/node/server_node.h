@@ -23,6 +23,7 @@
 #include "server/node/drain.h"
 #include "server/pep/notify_filter.h"
 #include "server/pep/pep.h"
+#include "server/presence/last_activity.h"
 #include "server/presence/node_watch.h"
 #include "server/roster/accounts.h"
 #include "server/roster/block_lists.h"
@@ -147,6 +148,7 @@ class ServerNode final : public NodeControl {
   BlockLists blocks_;
   Rosters rosters_;
   Accounts accounts_;
+  LastActivities last_activities_;
   Pep pep_;
   CapsCache caps_;
   IqHandlers handlers_;

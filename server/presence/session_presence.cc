@@ -114,6 +114,7 @@ void SessionPresence::become_unavailable(const RoutedStanza& presence) {
     state_.last = {};
     record_.priority = 0;
     services_.directory.update(jid_, record_);
+    note_last_activity(presence);
   }
   // RFC 6121 §4.6.4
   for (xmpp::Jid& to : std::exchange(state_.directed, {})) {
@@ -121,6 +122,15 @@ void SessionPresence::become_unavailable(const RoutedStanza& presence) {
     directed.to = std::move(to);
     services_.router.route(directed, &home_);
   }
+}
+
+// XEP-0012: the account has gone with the last of its sessions.
+void SessionPresence::note_last_activity(const RoutedStanza& presence) {
+  const auto others = services_.directory.find_all(jid_.bare_str());
+  if (std::ranges::any_of(others, [](const auto& other) { return other.record.is_available; })) {
+    return;
+  }
+  services_.last_activities.note(jid_.bare(), presence.xml, home_);
 }
 
 asio::awaitable<std::optional<Roster>> SessionPresence::read_roster(xmpp::Jid account,

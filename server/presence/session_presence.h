@@ -11,6 +11,7 @@
 
 #include "server/blocking/block_table.h"
 #include "server/presence/contact_list.h"
+#include "server/presence/last_activity.h"
 #include "server/roster/rosters.h"
 #include "server/router/router.h"
 #include "server/router/session_record.h"
@@ -25,6 +26,7 @@ struct PresenceServices {
   SessionDirectory& directory;
   Router& router;
   Rosters& rosters;
+  LastActivities& last_activities;
 };
 
 /// What of a session's presence moves with it.
@@ -106,6 +108,7 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
   /// `give_up` is called where `work` ends by an exception.
   void spawn(asio::awaitable<void> work, void (SessionPresence::*give_up)() = nullptr);
   void drop_requests();
+  void note_last_activity(const RoutedStanza& presence);
   void show_or_hide(std::string_view account, const BlockTable::Hold& before);
   void hide_directed();
   bool is_blocked(const xmpp::Jid& jid) const {

@@ -32,7 +32,7 @@ struct SessionInterests {
 /// An IQ `get` or `set` with its one payload. A handler that waits keeps a copy.
 struct IqRequest {
   xmpp::Jid from;  ///< A full JID of this server.
-  xmpp::Jid to;    ///< Bare.
+  xmpp::Jid to;    ///< Bare, but for what is asked of a contact's session (XEP-0012).
   std::shared_ptr<const xmpp::Stanza> iq;
   xmpp::Element payload;  ///< Of `iq`.
   IqTarget target;

@@ -60,8 +60,10 @@ replication::Position Session::bind() {
   record_.session = home_.sessions.add(this);
   const auto position = services_.directory.bind(jid_, record_);
   presence_ = std::make_shared<SessionPresence>(
-      home_, PresenceServices{services_.directory, services_.router, services_.rosters}, jid_,
-      record_);
+      home_,
+      PresenceServices{services_.directory, services_.router, services_.rosters,
+                       services_.last_activities},
+      jid_, record_);
   return position;
 }
 
@@ -186,8 +188,11 @@ void Session::on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to) {
   }
 
   const bool is_own = !has_to || to == jid_.bare();
+  const bool is_served = services_.router.serves(to.domain());
+  // XEP-0012 §5: it is for the server to say who may ask a session when it was last touched.
+  const bool asks_server = is_served && type == "get" && payload.ns() == xmpp::ns::last_activity;
   // RFC 6121 §8.5.2: what is asked of an account its server answers.
-  if (!is_own && (to.is_full() || !services_.router.serves(to.domain()))) {
+  if (!is_own && !asks_server && (to.is_full() || !is_served)) {
     if (is_request && type == "set" && is_server_only(payload.ns()) &&
         to.bare_str() != jid_.bare_str()) {
       return reply_error(stanza, xmpp::StanzaErrorCondition::service_unavailable);

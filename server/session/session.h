@@ -9,6 +9,7 @@
 
 #include "server/pep/notify_filter.h"
 #include "server/pep/pep.h"
+#include "server/presence/last_activity.h"
 #include "server/presence/session_presence.h"
 #include "server/roster/block_lists.h"
 #include "server/router/router.h"
@@ -30,6 +31,7 @@ struct SessionServices {
   Router& router;
   Rosters& rosters;
   BlockLists& blocks;
+  LastActivities& last_activities;
   Pep& pep;
   CapsCache& caps;
   const IqHandlers& iq_handlers;

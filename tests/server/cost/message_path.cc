@@ -13,6 +13,7 @@
 #include "server/config/config.h"
 #include "server/pep/notify_filter.h"
 #include "server/pep/pep.h"
+#include "server/presence/last_activity.h"
 #include "server/roster/block_lists.h"
 #include "server/roster/rosters.h"
 #include "server/session/iq_handlers.h"
@@ -146,12 +147,16 @@ class MessagePath::Node {
   server::DocumentsInMemory documents_;
   server::BlockLists blocks_{documents_, directory_, router_, {}};
   server::Rosters rosters_{documents_, router_, blocks_, {}};
+  server::LastActivities last_activities_{documents_};
   server::Pep pep_{documents_, rosters_, blocks_, router_};
   server::CapsCache caps_;
   server::IqHandlers handlers_;
   std::vector<std::unique_ptr<server::RoutedLoop>> loops_;
   server::StreamServices services_{
-      config_, users_, pool_, {directory_, router_, rosters_, blocks_, pep_, caps_, handlers_}};
+      config_,
+      users_,
+      pool_,
+      {directory_, router_, rosters_, blocks_, last_activities_, pep_, caps_, handlers_}};
   std::vector<std::shared_ptr<server::ClientStream>> streams_;
 };
 

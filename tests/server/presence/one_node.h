@@ -14,6 +14,7 @@
 #include "server/modules/modules.h"
 #include "server/pep/notify_filter.h"
 #include "server/pep/pep.h"
+#include "server/presence/last_activity.h"
 #include "server/roster/block_lists.h"
 #include "server/roster/rosters.h"
 #include "server/session/session.h"
@@ -96,6 +97,7 @@ class OneNode : public testing::Test {
     router_.set_loops(loops_);
     add_roster(handlers_, rosters_);
     add_blocking(handlers_, blocks_);
+    add_last_activity(handlers_, last_activities_, rosters_, blocks_, directory_, router_);
     add_pep(handlers_, pep_, blocks_);
     add_vcard(handlers_, documents_, blocks_);
     add_private_xml(handlers_, documents_);
@@ -112,10 +114,11 @@ class OneNode : public testing::Test {
                      if (held) blocked = *std::move(held);
                    });
     turn();
-    client->session = std::make_unique<Session>(
-        *loops_.front(),
-        SessionServices{directory_, router_, rosters_, blocks_, pep_, caps_, handlers_}, *client,
-        jid(full));
+    client->session =
+        std::make_unique<Session>(*loops_.front(),
+                                  SessionServices{directory_, router_, rosters_, blocks_,
+                                                  last_activities_, pep_, caps_, handlers_},
+                                  *client, jid(full));
     return client;
   }
 
@@ -167,6 +170,7 @@ class OneNode : public testing::Test {
   DocumentsInMemory documents_;
   BlockLists blocks_{documents_, directory_, router_, {}};
   Rosters rosters_{documents_, router_, blocks_, {}};
+  LastActivities last_activities_{documents_};
   Pep pep_{documents_, rosters_, blocks_, router_};
   CapsCache caps_;
   IqHandlers handlers_;

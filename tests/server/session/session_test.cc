@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "replication/node.h"
+#include "server/presence/last_activity.h"
 #include "server/roster/block_lists.h"
 #include "server/roster/rosters.h"
 #include "server/session/iq_handlers.h"
@@ -60,10 +61,10 @@ class SessionTest : public testing::Test {
   }
 
   std::unique_ptr<Session> bind(NotingOutput& output, const std::string& full) {
-    return std::make_unique<Session>(
-        *loops_.front(),
-        SessionServices{directory_, router_, rosters_, blocks_, pep_, caps_, handlers_}, output,
-        jid(full));
+    return std::make_unique<Session>(*loops_.front(),
+                                     SessionServices{directory_, router_, rosters_, blocks_,
+                                                     last_activities_, pep_, caps_, handlers_},
+                                     output, jid(full));
   }
 
   void turn() { loops_.front()->loop.poll(); }
@@ -105,6 +106,7 @@ class SessionTest : public testing::Test {
   DocumentsInMemory documents_;
   BlockLists blocks_{documents_, directory_, router_, {}};
   Rosters rosters_{documents_, router_, blocks_, {}};
+  LastActivities last_activities_{documents_};
   Pep pep_{documents_, rosters_, blocks_, router_};
   CapsCache caps_;
   IqHandlers handlers_;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "replication/node.h"
+#include "server/presence/last_activity.h"
 #include "server/roster/block_lists.h"
 #include "server/roster/rosters.h"
 #include "server/session/iq_handlers.h"
@@ -219,12 +220,16 @@ class ClientStreamTest : public testing::Test {
   DocumentsInMemory documents_;
   BlockLists blocks_{documents_, directory_, router_, {}};
   Rosters rosters_{documents_, router_, blocks_, {}};
+  LastActivities last_activities_{documents_};
   Pep pep_{documents_, rosters_, blocks_, router_};
   CapsCache caps_;
   IqHandlers handlers_;
   std::vector<std::unique_ptr<RoutedLoop>> loops_;
   StreamServices services_{
-      config_, users_, pool_, {directory_, router_, rosters_, blocks_, pep_, caps_, handlers_}};
+      config_,
+      users_,
+      pool_,
+      {directory_, router_, rosters_, blocks_, last_activities_, pep_, caps_, handlers_}};
   std::vector<std::shared_ptr<ClientStream>> streams_;
   int ended_ = 0;
 };
