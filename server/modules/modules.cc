@@ -18,7 +18,7 @@ void add_modules(IqHandlers& handlers, const ModuleContext& context) {
   add_legacy_session(handlers, context);
   add_pep(handlers, context.pep, context.blocks);
   add_ping(handlers, context);
-  add_private_xml(handlers, context.documents);
+  add_private_xml(handlers, context.documents, context.pep);
   add_registration(handlers, context);
   add_roster(handlers, context.rosters);
   add_time(handlers, context);

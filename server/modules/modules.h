@@ -45,14 +45,14 @@ void add_carbons(IqHandlers& handlers);                              // XEP-0280
 void add_disco(IqHandlers& handlers, const ModuleContext& context);  // XEP-0030
 void add_last_activity(IqHandlers& handlers, LastActivities& activities, Rosters& rosters,
                        BlockLists& blocks, SessionDirectory& directory,
-                       Router& router);                                       // XEP-0012
-void add_legacy_session(IqHandlers& handlers, const ModuleContext& context);  // RFC 3921 §3
-void add_pep(IqHandlers& handlers, Pep& pep, BlockLists& blocks);             // XEP-0163
-void add_ping(IqHandlers& handlers, const ModuleContext& context);            // XEP-0199
-void add_private_xml(IqHandlers& handlers, DocumentStore& documents);         // XEP-0049
-void add_registration(IqHandlers& handlers, const ModuleContext& context);    // XEP-0077
-void add_roster(IqHandlers& handlers, Rosters& rosters);                      // RFC 6121 §2
-void add_time(IqHandlers& handlers, const ModuleContext& context);            // XEP-0202
+                       Router& router);                                          // XEP-0012
+void add_legacy_session(IqHandlers& handlers, const ModuleContext& context);     // RFC 3921 §3
+void add_pep(IqHandlers& handlers, Pep& pep, BlockLists& blocks);                // XEP-0163
+void add_ping(IqHandlers& handlers, const ModuleContext& context);               // XEP-0199
+void add_private_xml(IqHandlers& handlers, DocumentStore& documents, Pep& pep);  // XEP-0049
+void add_registration(IqHandlers& handlers, const ModuleContext& context);       // XEP-0077
+void add_roster(IqHandlers& handlers, Rosters& rosters);                         // RFC 6121 §2
+void add_time(IqHandlers& handlers, const ModuleContext& context);               // XEP-0202
 void add_vcard(IqHandlers& handlers, DocumentStore& documents,
                BlockLists& blocks);                                    // XEP-0054
 void add_version(IqHandlers& handlers, const ModuleContext& context);  // XEP-0092

@@ -120,12 +120,7 @@ asio::awaitable<void> retract(Pep& pep, IqRequest request, xmpp::Element retract
   if (id.empty() || retract.first_child().next()) {
     co_return refuse(request, {StanzaErrorCondition::bad_request, "item-required"});
   }
-  Pep::NodeChange change = [node, id](PepNode& from) -> PepResult<std::string> {
-    if (!from.retract(id)) return PepRefusal{StanzaErrorCondition::item_not_found};
-    return "<items node='" + xmpp::escape_attr(node) + "'><retract id='" + xmpp::escape_attr(id) +
-           "'/></items>";
-  };
-  answer(request, co_await pep.change(request.to, node, std::move(change), request.home));
+  answer(request, co_await pep.retract(request.to, node, id, request.home));
 }
 
 asio::awaitable<void> create(Pep& pep, IqRequest request, xmpp::Element create) {

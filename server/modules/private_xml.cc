@@ -1,5 +1,6 @@
 // Private XML storage (XEP-0049): what an account's clients keep for themselves, by the name of the
 // element. One document holds it all, an element a line, so that its size is bounded as a whole.
+// Bookmarks are those of PEP, too (XEP-0402 §4).
 
 #include <memory>
 #include <string>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "server/modules/modules.h"
+#include "server/pep/bookmarks.h"
 #include "server/router/router.h"
 #include "server/storage/document_store.h"
 #include "xmpp/limits.h"
@@ -32,7 +34,9 @@ Result<xmpp::Stanza> stored_elements(const std::string& document) {
   return *std::move(parsed);
 }
 
-asio::awaitable<void> get(DocumentStore& documents, IqRequest request) {
+bool is_bookmarks(xmpp::Element element) { return element.is("storage", xmpp::ns::old_bookmarks); }
+
+asio::awaitable<void> get(DocumentStore& documents, Pep& pep, IqRequest request) {
   const xmpp::Element wanted = request.payload.first_child();
   if (!wanted || wanted.next()) {
     co_return request.refuse(StanzaErrorCondition::bad_request);
@@ -46,11 +50,20 @@ asio::awaitable<void> get(DocumentStore& documents, IqRequest request) {
   const auto stored = stored_elements(*document);
   if (!stored) co_return request.refuse(StanzaErrorCondition::internal_server_error);
   const xmpp::Element found = stored->root().child(wanted.name(), wanted.ns());
-  query.add_copy(found ? found : wanted);  // XEP-0049 §2.2: an empty one if there is none.
+  const xmpp::Element shown = found ? found : wanted;  // XEP-0049 §2.2: an empty one if none.
+  if (!is_bookmarks(shown)) {
+    query.add_copy(shown);
+    co_return request.reply(result);
+  }
+  const auto rooms = co_await with_bookmarks_of_pep(pep, request.to, shown.to_string(""));
+  if (rooms.has_error()) co_return request.refuse(rooms.error().condition);
+  const auto parsed = xmpp::Stanza::parse(*rooms, xmpp::ns::client, limits);
+  if (!parsed) co_return request.refuse(StanzaErrorCondition::internal_server_error);
+  query.add_copy(parsed->root());
   request.reply(result);
 }
 
-asio::awaitable<void> set(DocumentStore& documents, IqRequest request) {
+asio::awaitable<void> set(DocumentStore& documents, Pep& pep, IqRequest request) {
   if (!request.payload.first_child()) {
     co_return request.refuse(StanzaErrorCondition::bad_request);
   }
@@ -76,21 +89,30 @@ asio::awaitable<void> set(DocumentStore& documents, IqRequest request) {
                                  ? StanzaErrorCondition::policy_violation
                                  : StanzaErrorCondition::resource_constraint);
   }
+  for (const xmpp::Element element : xmpp::children(request.payload)) {
+    if (!is_bookmarks(element)) continue;
+    const auto published =
+        co_await publish_bookmarks(pep, request.to, element.to_string(""), request.home);
+    if (published.has_error()) co_return request.refuse(published.error().condition);
+  }
   request.reply(request.iq->result_reply());
 }
 
 }  // namespace
 
-void add_private_xml(IqHandlers& handlers, DocumentStore& documents) {
+void add_private_xml(IqHandlers& handlers, DocumentStore& documents, Pep& pep) {
   const std::string ns(xmpp::ns::private_xml);
   handlers.add_feature(IqTarget::server, ns);
   handlers.add_feature(IqTarget::account, ns);
-  handlers.handle(IqTarget::account, "get", ns, "query", [&documents](const IqRequest& request) {
-    answer_later(request, get(documents, request));
-  });
-  handlers.handle(IqTarget::account, "set", ns, "query", [&documents](const IqRequest& request) {
-    answer_later(request, set(documents, request));
-  });
+  handlers.add_feature(IqTarget::account, std::string(xmpp::ns::bookmarks) + "#compat");
+  handlers.handle(IqTarget::account, "get", ns, "query",
+                  [&documents, &pep](const IqRequest& request) {
+                    answer_later(request, get(documents, pep, request));
+                  });
+  handlers.handle(IqTarget::account, "set", ns, "query",
+                  [&documents, &pep](const IqRequest& request) {
+                    answer_later(request, set(documents, pep, request));
+                  });
 }
 
 }  // namespace server

@@ -86,6 +86,16 @@ asio::awaitable<PepResult<void>> Pep::create(xmpp::Jid account, std::string node
   co_return co_await change(std::move(account), std::move(node), std::move(creating), here);
 }
 
+asio::awaitable<PepResult<void>> Pep::retract(xmpp::Jid account, std::string node, std::string id,
+                                              RoutedLoop& here) {
+  NodeChange retraction = [node, id](PepNode& from) -> PepResult<std::string> {
+    if (!from.retract(id)) return PepRefusal{StanzaErrorCondition::item_not_found};
+    return "<items node='" + xmpp::escape_attr(node) + "'><retract id='" + xmpp::escape_attr(id) +
+           "'/></items>";
+  };
+  co_return co_await change(std::move(account), node, std::move(retraction), here);
+}
+
 // Two that make the last node at once may both do so: the limit guards the storage, not a promise.
 asio::awaitable<PepResult<void>> Pep::check_room(xmpp::Jid account, std::string node) {
   const std::string name = document_name(node);

@@ -54,6 +54,10 @@ class Pep {
   asio::awaitable<PepResult<void>> change(xmpp::Jid account, std::string node, NodeChange change,
                                           RoutedLoop& here);
 
+  /// Takes an item out of a node, and tells so. Refusals: item_not_found.
+  asio::awaitable<PepResult<void>> retract(xmpp::Jid account, std::string node, std::string id,
+                                           RoutedLoop& here);
+
   /// Makes a node that is not there. Refusals: conflict, and those of publish().
   asio::awaitable<PepResult<void>> create(xmpp::Jid account, std::string node, PepFields config,
                                           RoutedLoop& here);

@@ -105,5 +105,97 @@ TEST_F(PrivateXml, HasAMaximumSizeAsAWhole) {
   EXPECT_NE(ask(*juliet, "get", stored("<a xmlns='urn:4'/>")).find("xxx"), std::string::npos);
 }
 
+class BookmarksTest : public StoredXml {
+ protected:
+  std::string old_ones(Client& client) {
+    return ask(client, "get",
+               "<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'/></query>");
+  }
+
+  std::string set_old(Client& client, const std::string& content) {
+    return ask(client, "set", query(content));
+  }
+
+  static std::string query(const std::string& content) {
+    return "<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'>" + content +
+           "</storage></query>";
+  }
+
+  std::string new_ones(Client& client) {
+    return ask(client, "get",
+               "<pubsub xmlns='http://jabber.org/protocol/pubsub'>"
+               "<items node='urn:xmpp:bookmarks:1'/></pubsub>");
+  }
+
+  std::string publish(Client& client, const std::string& id, const std::string& payload) {
+    return ask(client, "set",
+               "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish "
+               "node='urn:xmpp:bookmarks:1'><item id='" +
+                   id + "'>" + payload + "</item></publish></pubsub>");
+  }
+
+  static std::string pubsub(const std::string& items) {
+    return "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items "
+           "node='urn:xmpp:bookmarks:1'>" +
+           items + "</items></pubsub>";
+  }
+};
+
+// XEP-0402 §4
+TEST_F(BookmarksTest, OfOlderClientsAreItemsForNewerOnes) {
+  auto juliet = log_in("juliet@localhost/balcony");
+  EXPECT_EQ(set_old(*juliet,
+                    "<conference jid='Verona@rooms.x' name='V &amp; co' autojoin='1'>"
+                    "<nick>juliet</nick><password>&lt;</password></conference>"
+                    "<conference jid='mantua@rooms.x'/><url url='http://x' name='x'/>"),
+            "");
+  EXPECT_EQ(new_ones(*juliet),
+            pubsub("<item id='mantua@rooms.x'><conference xmlns='urn:xmpp:bookmarks:1'/></item>"
+                   "<item id='verona@rooms.x'><conference xmlns='urn:xmpp:bookmarks:1' "
+                   "name='V &amp; co' autojoin='1'><nick>juliet</nick><password>&lt;</password>"
+                   "</conference></item>"));
+  EXPECT_EQ(set_old(*juliet, "<conference jid='mantua@rooms.x'/>"), "");
+  EXPECT_EQ(new_ones(*juliet),
+            pubsub("<item id='mantua@rooms.x'><conference xmlns='urn:xmpp:bookmarks:1'/></item>"));
+  EXPECT_EQ(set_old(*juliet, ""), "");
+  EXPECT_EQ(new_ones(*juliet),
+            "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items "
+            "node='urn:xmpp:bookmarks:1'/></pubsub>");
+}
+
+TEST_F(BookmarksTest, OfNewerClientsAreThereForOlderOnesWithAllThatTheyKept) {
+  auto juliet = log_in("juliet@localhost/balcony");
+  const std::string url = "<url url='http://x' name='x'/>";
+  EXPECT_EQ(set_old(*juliet, url), "");
+  EXPECT_EQ(old_ones(*juliet), query(url));
+  const std::string more = "<extensions><x xmlns='urn:x'/></extensions>";
+  publish(*juliet, "verona@rooms.x",
+          "<conference xmlns='urn:xmpp:bookmarks:1' name='V' autojoin='true'><nick>j</nick>" +
+              more + "</conference>");
+  EXPECT_EQ(old_ones(*juliet), query(url + "<conference jid='verona@rooms.x' name='V' "
+                                           "autojoin='true'><nick>j</nick></conference>"));
+  // What older clients do not know of stays.
+  EXPECT_EQ(set_old(*juliet, "<conference jid='verona@rooms.x' name='W'/>"), "");
+  EXPECT_EQ(new_ones(*juliet),
+            pubsub("<item id='verona@rooms.x'><conference xmlns='urn:xmpp:bookmarks:1' name='W'>" +
+                   more + "</conference></item>"));
+}
+
+TEST_F(BookmarksTest, AreForTheAccountAloneAndBounded) {
+  auto juliet = log_in("juliet@localhost/balcony");
+  auto romeo = log_in("romeo@localhost/orchard");
+  befriend(*juliet, *romeo);
+  EXPECT_EQ(set_old(*juliet, "<conference jid='verona@rooms.x'/>"), "");
+  EXPECT_EQ(ask(*romeo, "get",
+                "<pubsub xmlns='http://jabber.org/protocol/pubsub'>"
+                "<items node='urn:xmpp:bookmarks:1'/></pubsub>",
+                "juliet@localhost"),
+            "error item-not-found");
+  std::string many;
+  for (int n = 0; n < 257; ++n) many += "<conference jid='r" + std::to_string(n) + "@x'/>";
+  EXPECT_EQ(set_old(*juliet, many), "error resource-constraint");
+  EXPECT_EQ(old_ones(*juliet), query("<conference jid='verona@rooms.x'/>"));
+}
+
 }  // namespace
 }  // namespace server

@@ -97,10 +97,11 @@ class OneNode : public testing::Test {
     router_.set_loops(loops_);
     add_roster(handlers_, rosters_);
     add_blocking(handlers_, blocks_);
+    add_carbons(handlers_);
     add_last_activity(handlers_, last_activities_, rosters_, blocks_, directory_, router_);
     add_pep(handlers_, pep_, blocks_);
     add_vcard(handlers_, documents_, blocks_);
-    add_private_xml(handlers_, documents_);
+    add_private_xml(handlers_, documents_, pep_);
   }
 
   void turn() { loops_.front()->loop.poll(); }
