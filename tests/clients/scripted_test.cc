@@ -60,6 +60,12 @@ TEST(Slixmpp, HearsOnEachDeviceWhatTheOtherSaysAndHears) {
   run("slixmpp_carbons.py", cluster);
 }
 
+TEST(Slixmpp, GoesAndTakesAnotherPasswordAndRemovesItsAccount) {
+  const MariaDb database;
+  ClusterOfNodes cluster(database, "slixmpp_account", 2);
+  run("slixmpp_account.py", cluster);
+}
+
 TEST(Slixmpp, BlocksOverTwoNodes) {
   const MariaDb database;
   ClusterOfNodes cluster(database, "slixmpp_blocking", 2);

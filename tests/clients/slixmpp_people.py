@@ -1,6 +1,6 @@
 """Juliet publishes what people have, by slixmpp: an avatar, a vCard, bookmarks, the list of her
 devices. Romeo, on another node, hears of what he may, and reads it; so does her second device when
-it comes later. Ends with 0 if all of it went as XEP-0049, 0054, 0060, 0084, 0115 and 0163 say.
+it comes later. Ends with 0 if all of it went as XEP-0049, 0054, 0060, 0084, 0115, 0163 and 0402 say.
 
 Usage: slixmpp_people.py PORT_OF_ROMEO PORT_OF_JULIET
 """
@@ -103,12 +103,16 @@ async def own_things(romeo, juliet):
     options.add_field("pubsub#max_items", value="max")
     options.add_field("pubsub#persist_items", value="true")
     options.add_field("pubsub#send_last_published_item", value="never")
-    room = ElementTree.fromstring("<conference xmlns='urn:xmpp:bookmarks:1' name='Verona'/>")
+    room = ElementTree.fromstring("<conference xmlns='urn:xmpp:bookmarks:1' name='Fair Verona'/>")
     await juliet["xep_0060"].publish(None, "urn:xmpp:bookmarks:1", id="verona@rooms.localhost",
                                      payload=room, options=options, timeout=PATIENCE)
     answer = await juliet["xep_0060"].get_items(None, "urn:xmpp:bookmarks:1", timeout=PATIENCE)
     ids = [item["id"] for item in answer["pubsub"]["items"]["substanzas"]]
     expect(ids == ["verona@rooms.localhost"], f"the bookmarks are {answer}")
+    # An older client sees what a newer one has changed (XEP-0402 §4).
+    answer = await juliet["xep_0048"].get_bookmarks(method="xep_0049", timeout=PATIENCE)
+    rooms = [(room["jid"], room["name"]) for room in answer["private"]["bookmarks"]["conferences"]]
+    expect(rooms == [("verona@rooms.localhost", "Fair Verona")], f"the bookmarks are {answer}")
     try:
         answer = await romeo["xep_0060"].get_items("juliet@localhost", "urn:xmpp:bookmarks:1",
                                                    timeout=PATIENCE)

@@ -270,12 +270,14 @@ class OfflineCluster : public testing::Test {
   static void SetUpTestSuite() { database_ = std::make_unique<MariaDb>(); }
   static void TearDownTestSuite() { database_.reset(); }
 
-  static ClusterOfNodes cluster_of(std::size_t size) {
+  ClusterOfNodes cluster_of(std::size_t size) {
     static int made = 0;
-    return {*database_, "kill" + std::to_string(++made), size};
+    schema_ = "kill" + std::to_string(++made);
+    return {*database_, schema_, size};
   }
 
   static inline std::unique_ptr<MariaDb> database_;
+  std::string schema_;  // Of the last one.
 };
 
 TEST_F(OfflineCluster, GivesEachMessageToOneOfTwoClientsThatComeAtOnceOnTwoNodes) {
@@ -371,6 +373,39 @@ TEST_F(OfflineCluster, TellsTheSenderToTryAgainWhileTheDatabaseIsAway) {
   const auto error = answer->root().child("error", xmpp::ns::client);
   EXPECT_EQ(error.attr("type"), "wait") << answer->to_string();
   database_->start();
+}
+
+// design.md G5: an ack that promises storage waits for the database, and comes without a hand.
+TEST_F(OfflineCluster, AcknowledgesWhatItCannotStoreWhenTheDatabaseIsBack) {
+  ClusterOfNodes cluster = cluster_of(2);
+  XmppClient romeo = client_at(cluster.node(0), "romeo", "orchard", false);
+  enable_acks(romeo);
+  XmppClient juliet = client_at(cluster.node(1), "juliet", "balcony", false);
+  enable_acks(juliet);
+  juliet.send(available);
+  ASSERT_TRUE(juliet.ask("localhost", "<ping xmlns='urn:xmpp:ping'/>"));
+  database_->stop();
+  say(romeo, "juliet@localhost/balcony", "hello");
+  EXPECT_EQ(body_of(*juliet.receive_message()), "hello");  // She has it, but does not say so.
+  romeo.send(request);
+  EXPECT_EQ(next_ack(romeo), "0");
+  EXPECT_EQ(next_ack(romeo, 2s), "none");
+  database_->start();
+  EXPECT_EQ(next_ack(romeo), "1");
+}
+
+// hardening X15: a damaged row costs its own message, and no other.
+TEST_F(OfflineCluster, DeliversTheOthersWhenOneStoredMessageIsDamaged) {
+  ClusterOfNodes cluster = cluster_of(1);
+  XmppClient romeo = client_at(cluster.node(0), "romeo", "orchard");
+  for (const char* body : {"one", "two", "three"}) say(romeo, "juliet@localhost", body);
+  EXPECT_TRUE(eventually(20s, [&] {
+    return database_->sql("SELECT COUNT(*) FROM offline_messages", schema_) == "3\n";
+  }));
+  database_->sql("UPDATE offline_messages SET stanza = '<message' WHERE stanza LIKE '%two%'",
+                 schema_);
+  XmppClient juliet = client_at(cluster.node(0), "juliet", "balcony");
+  EXPECT_EQ(hear(juliet, 2), (Bodies{"one", "three"}));
 }
 
 }  // namespace

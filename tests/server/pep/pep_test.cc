@@ -122,6 +122,22 @@ TEST_F(PepTest, TellsOwnDevicesAndContactsThatWantToHear) {
   EXPECT_EQ(take(*romeo), Told{});
 }
 
+// What an event is about decides what it is, not what it has in it.
+TEST_F(PepTest, TellsOfAnItemThatNamesTheCarbonsToAClientWithoutCarbons) {
+  auto juliet = listener("juliet@localhost/balcony");
+  auto tablet = listener("juliet@localhost/tablet");
+  auto copies = log_in("juliet@localhost/copies");
+  send(*copies, "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
+  take(*tablet), take(*copies);
+  EXPECT_EQ(ask(*juliet, "set",
+                "<publish node='" + std::string(nick) +
+                    "'><item id='1'><received xmlns='urn:xmpp:carbons:2'>x</received></item>"
+                    "</publish>"),
+            "result 1");
+  EXPECT_EQ(take(*tablet), Told{"event 1=x"});
+  EXPECT_EQ(take(*copies), Told{});
+}
+
 // XEP-0163 §4.3
 TEST_F(PepTest, SendsTheLastItemsToWhoComes) {
   {
