@@ -200,7 +200,7 @@ void Session::set_output(StreamOutput& output, bool is_detached) {
 }
 
 SessionState Session::hand_over(std::vector<RoutedStanza>& copies) {
-  // XEP-0352 §3: on another stream the client is active until it says otherwise.
+  // XEP-0352: the client of a resumed stream is active until it says otherwise.
   if (held_back_) write_held_back();
   has_left_ = true;
   copies = acks_->take_unacked();

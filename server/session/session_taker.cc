@@ -62,7 +62,9 @@ void SessionTaker::fail(std::uint64_t number, std::optional<xmpp::StanzaCount> s
   if (wish.empty()) return;
   home_.counters.resumes.add(Resumption::failed);
   const auto waiter = wish.mapped().waiter.lock();
-  if (waiter && waiter->is_waiting()) waiter->on_not_resumed(sent);
+  if (!waiter || !waiter->is_waiting()) return;
+  if (!sent) return waiter->on_not_resumed({});
+  waiter->on_not_resumed(CountTooHigh{.h = wish.mapped().h, .sent = *sent});
 }
 
 void SessionTaker::on_refused(replication::NodeRef, const MoveRefused& refused) {

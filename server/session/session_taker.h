@@ -16,6 +16,12 @@
 
 namespace server {
 
+/// A client says that it has handled more than it was sent.
+struct CountTooHigh {
+  xmpp::StanzaCount h = 0;
+  xmpp::StanzaCount sent = 0;
+};
+
 /// A stream whose client has asked for its former session. Lives on its loop.
 class ResumeWaiter {
  public:
@@ -27,8 +33,8 @@ class ResumeWaiter {
   /// The session is the stream's. What its client has not acknowledged follows.
   virtual void on_resumed(std::unique_ptr<Session> session) = 0;
 
-  /// There is none for it; `sent`: it has acknowledged more than these, which were all.
-  virtual void on_not_resumed(std::optional<xmpp::StanzaCount> sent) = 0;
+  /// There is none for it; or there is, and the client has miscounted.
+  virtual void on_not_resumed(std::optional<CountTooHigh> fault) = 0;
 
  protected:
   ~ResumeWaiter() = default;

@@ -56,7 +56,7 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
   bool is_waiting() const override { return phase_ == Phase::resuming; }
   StreamOutput& output() override { return *this; }
   void on_resumed(std::unique_ptr<Session> session) override;
-  void on_not_resumed(std::optional<xmpp::StanzaCount> sent) override;
+  void on_not_resumed(std::optional<CountTooHigh> fault) override;
 
   void on_bytes(std::string_view bytes) override;
   void on_tls_established() override;

@@ -37,12 +37,12 @@ void ClientStream::on_resumed(std::unique_ptr<Session> session) {
        std::to_string(session_->acks().handled()) + "'/>");
 }
 
-void ClientStream::on_not_resumed(std::optional<xmpp::StanzaCount> sent) {
+void ClientStream::on_not_resumed(std::optional<CountTooHigh> fault) {
   phase_ = Phase::binding;
-  if (sent) {  // As for an <a/>, hardening E3.
+  if (fault) {  // As for an <a/>, hardening E3.
     return close(xmpp::StreamErrorCondition::undefined_condition, {},
-                 "<handled-count-too-high xmlns='urn:xmpp:sm:3' send-count='" +
-                     std::to_string(*sent) + "'/>");
+                 "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='" + std::to_string(fault->h) +
+                     "' send-count='" + std::to_string(fault->sent) + "'/>");
   }
   // Hardening E5: that of another account is as unknown as one that never was.
   send(

@@ -177,6 +177,25 @@ TEST_F(Resumption, KnowsNoSessionOfAnotherAccountNorOneThatHasEnded) {
   EXPECT_EQ(juliet_.refusal(), "item-not-found");
 }
 
+// Hardening E3, XEP-0198 §4: as on a stream of its own. The session stays for a client that can
+// count.
+TEST_F(Resumption, EndsTheStreamOfAClientThatCountsTooMuch) {
+  start(2);
+  juliet_.lose_connection();
+  XmppClient miscounting(port(1));
+  miscounting.start_tls("localhost");
+  ASSERT_EQ(miscounting.authenticate("juliet", "juliet"), "");
+  miscounting.send("<resume xmlns='urn:xmpp:sm:3' previd='" + juliet_.id() + "' h='4000000000'/>");
+  const auto error = miscounting.receive();
+  ASSERT_TRUE(error);
+  const auto count = error->root().child("handled-count-too-high", "urn:xmpp:sm:3");
+  EXPECT_TRUE(error->root().child("undefined-condition", "urn:ietf:params:xml:ns:xmpp-streams"))
+      << error->to_string();
+  EXPECT_EQ(count.attr("h"), "4000000000") << error->to_string();
+  EXPECT_FALSE(count.attr("send-count").empty()) << error->to_string();
+  EXPECT_TRUE(juliet_.resume(port(1))) << juliet_.refusal();
+}
+
 // Hardening E5: the session has one stream, whoever asks.
 TEST_F(Resumption, HasOneWinnerWhenTwoResumeAtOnce) {
   start(2);

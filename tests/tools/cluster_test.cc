@@ -175,7 +175,7 @@ TEST_F(ClusterProgram, GrowsBreaksUpgradesAndShrinks) {
 
   const Outcome upgraded = run({"upgrade", "--to=next"});
   EXPECT_EQ(upgraded.exit_code, 0) << upgraded.out;
-  EXPECT_EQ(record().nodes.size(), 3U);  // The surge node has gone again.
+  EXPECT_EQ(record().nodes.size(), 3U);  // The surge node stands in the place of the last one.
   for (const NodeRecord& node : record().nodes) {
     EXPECT_EQ(node.version, "0.2.0") << node.name;
     EXPECT_EQ(node.phase, NodePhase::ready) << node.name;
@@ -183,7 +183,7 @@ TEST_F(ClusterProgram, GrowsBreaksUpgradesAndShrinks) {
   EXPECT_EQ(run({"upgrade", "--back", "--order=in-place"}).exit_code, 0);
   EXPECT_EQ(record().nodes.at(0).version, "0.1.0");
 
-  EXPECT_EQ(run({"remove", "n3"}).exit_code, 0);
+  EXPECT_EQ(run({"remove", "n4"}).exit_code, 0);
   EXPECT_EQ(record().nodes.size(), 2U);
   EXPECT_EQ(run({"remove", "n9"}).exit_code, 1);
 

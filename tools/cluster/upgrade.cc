@@ -66,26 +66,25 @@ asio::awaitable<Result<void>> upgrade(Fleet& fleet, ClusterRecord& record, Upgra
   }
 
   const bool surge = plan.order == UpgradeOrder::surge && plan.node.empty();
-  std::string extra;
   if (surge) {
     const auto added = fleet.add_record();
     if (!added) co_return added.error();
-    extra = *added;
-    if (auto launched = fleet.launch(extra, plan.program); !launched) co_return launched.error();
-    const auto ready = co_await steps.become_ready(fleet, "add", extra);
+    if (auto launched = fleet.launch(*added, plan.program); !launched) co_return launched.error();
+    const auto ready = co_await steps.become_ready(fleet, "add", *added);
     if (!ready) co_return ready.error();
   }
   for (const std::string& node : old_nodes) {
-    const auto drained = co_await steps.drain(fleet, "drain", node);
+    // The extra node stays in the place of the last one: so each client moves once.
+    const bool leaves = surge && node == old_nodes.back();
+    const auto drained = co_await steps.drain(fleet, leaves ? "remove" : "drain", node);
     if (!drained) co_return drained.error();
+    if (leaves) {
+      fleet.forget(node);
+      break;
+    }
     if (auto launched = fleet.launch(node, plan.program); !launched) co_return launched.error();
     const auto ready = co_await steps.become_ready(fleet, "upgrade_node", node);
     if (!ready) co_return ready.error();
-  }
-  if (surge) {
-    const auto drained = co_await steps.drain(fleet, "remove", extra);
-    if (!drained) co_return drained.error();
-    fleet.forget(extra);
   }
   co_return Result<void>();
 }

@@ -30,7 +30,7 @@ class Steps {
 };
 
 enum class UpgradeOrder {
-  surge,     // One node of the new build more, for as long as the others are replaced.
+  surge,     // One node of the new build more, which takes the place of the last old one.
   in_place,  // Capacity falls by one node at a time.
 };
 
@@ -42,7 +42,8 @@ struct UpgradePlan {
 
 /// Replaces the nodes' build one node at a time under load: with `surge`, first adds one node of
 /// the new build; then, for each old one: drains it, ends it, starts the new build under the same
-/// name and waits until it is ready; last, drains the surge node away. Notes each step in `steps`.
+/// name and waits until it is ready; with `surge`, the last one is not started again, so that no
+/// client moves twice. Notes each step in `steps`.
 /// Halts at the first node that does not drain, start or get ready; the others are left serving.
 asio::awaitable<Result<void>> upgrade(Fleet& fleet, ClusterRecord& record, UpgradePlan plan,
                                       Steps& steps);

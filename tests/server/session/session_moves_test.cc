@@ -49,8 +49,8 @@ class Stream final : public StreamOutput, public ResumeWaiter {
     session = std::move(resumed);
     outcome = "resumed h=" + std::to_string(session->acks().handled());
   }
-  void on_not_resumed(std::optional<xmpp::StanzaCount> sent) override {
-    outcome = sent ? "too high, sent " + std::to_string(*sent) : "item-not-found";
+  void on_not_resumed(std::optional<CountTooHigh> fault) override {
+    outcome = fault ? "too high, sent " + std::to_string(fault->sent) : "item-not-found";
   }
 
   void lose() { moves_.detached().keep(std::move(session)); }
