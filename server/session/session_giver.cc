@@ -127,10 +127,10 @@ bool SessionGiver::send_copy(const Given& given, const MoveCopy& copy) {
 }
 
 bool SessionGiver::Given::deliver(const RoutedStanza& stanza) {
-  MoveCopy copy{.origin = {static_cast<std::uint16_t>(giver_.home_.loop.index()), move.session},
+  MoveCopy copy{.origin = {static_cast<std::uint16_t>(giver.home_.loop.index()), move.session},
                 .is_forwarded = true,
                 .stanza = stanza};
-  if (!giver_.send_copy(*this, copy)) return false;
+  if (!giver.send_copy(*this, copy)) return false;
   copies.push_back(std::move(copy));
   return true;
 }

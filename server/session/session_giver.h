@@ -42,9 +42,6 @@ class SessionGiver {
   /// Forgets what is under way: the node ends.
   void stop();
 
-  /// Sessions that are under way.
-  std::size_t size() const { return waiting_.size() + given_.size(); }
-
  private:
   /// A session that is to move, once it rests.
   struct Waiting {
@@ -57,10 +54,9 @@ class SessionGiver {
   };
 
   /// Stands in a session's place from the moment its state is sent.
-  class Given final : public Recipient {
-   public:
+  struct Given final : Recipient {
     Given(SessionGiver& giver, const Waiting& move, SessionState state)
-        : giver_(giver), move(move), state(std::move(state)) {}
+        : giver(giver), move(move), state(std::move(state)) {}
 
     bool deliver(const RoutedStanza& stanza) override;
     void settled(std::uint64_t) override {}
@@ -69,10 +65,7 @@ class SessionGiver {
     void on_ack_tick() override {}
     void displace() override {}
 
-   private:
-    SessionGiver& giver_;
-
-   public:
+    SessionGiver& giver;
     const Waiting move;
     SessionState state;
     std::vector<MoveCopy> copies;  // Sent, and not known to have come.

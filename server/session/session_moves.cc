@@ -62,7 +62,7 @@ void SessionMoves::on_message(replication::NodeRef from, std::string_view messag
       if (const auto request = decode_move_request(message)) giver_.on_request(from, *request);
       return;
     case MoveStep::refused:
-      if (const auto refused = decode_move_refused(message)) taker_.on_refused(from, *refused);
+      if (const auto refused = decode_move_refused(message)) taker_.on_refused(*refused);
       return;
     case MoveStep::state:
       if (auto state = decode_move_state(message)) taker_.on_state(from, *std::move(state));

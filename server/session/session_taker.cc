@@ -67,7 +67,7 @@ void SessionTaker::fail(std::uint64_t number, std::optional<xmpp::StanzaCount> s
   waiter->on_not_resumed(CountTooHigh{.h = wish.mapped().h, .sent = *sent});
 }
 
-void SessionTaker::on_refused(replication::NodeRef, const MoveRefused& refused) {
+void SessionTaker::on_refused(const MoveRefused& refused) {
   const auto found = wishes_.find(refused.number);
   if (found == wishes_.end()) return;
   switch (refused.why) {

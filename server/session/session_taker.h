@@ -55,7 +55,7 @@ class SessionTaker {
   void resume(const xmpp::Jid& account, std::string_view previd, xmpp::StanzaCount h,
               std::weak_ptr<ResumeWaiter> waiter);
 
-  void on_refused(replication::NodeRef from, const MoveRefused& refused);
+  void on_refused(const MoveRefused& refused);
   void on_state(replication::NodeRef from, MoveState moved);
   void on_copy(replication::NodeRef from, const MoveCopy& copy);
   void on_end(replication::NodeRef from, const MoveEnd& end);
