@@ -90,7 +90,7 @@ limits = {}
 VirtualHost "localhost"
   ssl = { key = "$folder/key.pem", certificate = "$folder/certificate.pem" }
 CONFIG
-  mkdir "$folder/data"
+  mkdir -p "$folder/data"
   chmod -R a+rX "$folder"
   prosody --config "$folder/prosody.cfg.lua" >"$folder/out" 2>&1 &
   pid=$!
@@ -116,7 +116,7 @@ modules:
   mod_offline: {}
   mod_stream_mgmt: {resend_on_timeout: false}
 CONFIG
-  mkdir "$folder/db" "$folder/logs"
+  mkdir -p "$folder/db" "$folder/logs"
   chmod -R a+rwX "$folder"
   # Its own code as a plain Erlang node, without distribution: nothing outside of the folder.
   code=$(ls -d /usr/lib/*/ejabberd-*/ebin | head -n 1)
@@ -125,20 +125,39 @@ CONFIG
   pid=$!
 }
 
-"start_$server"
-tries=0
-until ss -Htln "sport = :$port" | grep -q .; do
-  tries=$((tries + 1))
-  if [ "$tries" -gt 120 ] || ! kill -0 "$pid" 2>/dev/null; then
-    echo "$server did not start:" >&2
-    cat "$folder/out" >&2
-    exit 69
-  fi
-  sleep 0.25
-done
+start() {
+  "start_$server"
+  tries=0
+  until ss -Htln "sport = :$port" | grep -q .; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 120 ] || ! kill -0 "$pid" 2>/dev/null; then
+      echo "$server did not start:" >&2
+      cat "$folder/out" >&2
+      exit 69
+    fi
+    sleep 0.25
+  done
+}
+load() {
+  "$bin/loadgen/meerkat-load" run "$@" --target="127.0.0.1:$port" --domain=localhost \
+    --tls="$tls" --ca="$folder/certificate.pem" --user-password-file="$folder/password" \
+    --server-pids="$pid"
+}
 
-# The floor takes any user with PLAIN; the others keep accounts, with SCRAM.
-[ "$server" = relay ] && set -- --auth=plain "$@" || set -- --register "$@"
-"$bin/loadgen/meerkat-load" run "$scenario" --target="127.0.0.1:$port" --domain=localhost \
-  --tls="$tls" --ca="$folder/certificate.pem" --user-password-file="$folder/password" \
-  --server-pids="$pid" "$@"
+start
+case $server/$scenario in
+relay/*) set -- --auth=plain "$@" ;;  # The floor takes any user; the others keep accounts, with SCRAM.
+*/login | */idle)
+  # What a login costs and what a session weighs, by a process that made no accounts.
+  sessions=
+  for option; do
+    case $option in --sessions=*) sessions=$option ;; esac
+  done
+  # shellcheck disable=SC2086 # none or one
+  load login $sessions --register --duration=1s --ui=off --folder="$folder/accounts" >/dev/null || true
+  kill "$pid" && wait "$pid" 2>/dev/null || true
+  start
+  ;;
+*) set -- --register "$@" ;;
+esac
+load "$scenario" "$@"

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <boost/container/devector.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "server/router/router.h"
@@ -101,7 +101,7 @@ class AckExchange {
   const SessionId session_;
 
   xmpp::StanzaCount handled_ = 0;    // What we have handled of the client's.
-  std::deque<Unsettled> unsettled_;  // In their order; the first one is not settled.
+  boost::container::devector<Unsettled> unsettled_;  // In their order; the first is not settled.
   xmpp::StanzaCount owed_ = 0;       // The client asked when so many were handled …
   bool is_owed_ = false;             // … and has not been told that they are safe.
   bool is_answered_ = false;         // It has been told of some.
