@@ -100,11 +100,11 @@ class AckExchange {
   StreamOutput* output_;
   const SessionId session_;
 
-  xmpp::StanzaCount handled_ = 0;    // What we have handled of the client's.
+  xmpp::StanzaCount handled_ = 0;                    // What we have handled of the client's.
   boost::container::devector<Unsettled> unsettled_;  // In their order; the first is not settled.
-  xmpp::StanzaCount owed_ = 0;       // The client asked when so many were handled …
-  bool is_owed_ = false;             // … and has not been told that they are safe.
-  bool is_answered_ = false;         // It has been told of some.
+  xmpp::StanzaCount owed_ = 0;  // The client asked when so many were handled …
+  bool is_owed_ = false;        // … and has not been told that they are safe.
+  bool is_answered_ = false;    // It has been told of some.
 
   xmpp::UnackedQueue<RoutedStanza> unacked_;  // What it has not acknowledged of ours.
   bool request_pending_ = false;
