@@ -48,6 +48,11 @@ class Events {
   /// A table's log was cut off before the peer had it all, so a snapshot replaces it.
   virtual void resync(const NodeId&, const std::string& /*table*/, const std::string& /*why*/) {}
 
+  /// The peer's release writes the records of `table` in another version of their format than this
+  /// one (R10). They are exchanged all the same: a newer one only appends. Comes once a link.
+  virtual void table_version_differs(const NodeId&, const std::string& /*table*/,
+                                     std::uint16_t /*theirs*/) {}
+
   /// The peer's acks are later than `lag_max` (true), or have caught up (false).
   virtual void lagging(const NodeId&, bool) {}
 };

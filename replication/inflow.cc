@@ -123,6 +123,9 @@ error_code Inflow::take_resume(std::string_view body) {
     if (find(theirs.number) != nullptr) return Errc::bad_frame;
     logs_.push_back(
         {.number = theirs.number, .table = ours == node_.tables.end() ? nullptr : ours->get()});
+    if (ours != node_.tables.end() && (*ours)->options().version != theirs.version) {
+      node_.events.table_version_differs(node_.owners.id(peer_), theirs.name, theirs.version);
+    }
   }
   // Messages that the peer has handed back to its own caller will never come.
   auto& received = node_.owners.owner(peer_).message_received;

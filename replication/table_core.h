@@ -31,8 +31,11 @@ class NodeState;
 class Owners;
 
 struct TableOptions {
-  bool unique = false;        ///< At most one live record at a key; see Table.
-  std::uint16_t version = 1;  ///< Of the record's format; told to peers, older ones may differ.
+  bool unique = false;  ///< At most one live record at a key; see Table.
+
+  /// Of the record's format: raised by a release that appends a field. Peers are told, and tell
+  /// Events where theirs is another.
+  std::uint16_t version = 1;
 };
 
 /// An order-independent sum over records; see Table::digest().

@@ -248,6 +248,12 @@ void Cluster::resync(const replication::NodeId& peer, const std::string& table,
              {{"peer", peer.name}, {"table", table}, {"reason", why}});
 }
 
+void Cluster::table_version_differs(const replication::NodeId& peer, const std::string& table,
+                                    std::uint16_t theirs) {
+  log::event(log::Level::info, "peers", "table_version_differs",
+             {{"peer", peer.name}, {"table", table}, {"theirs", theirs}});
+}
+
 void Cluster::lagging(const replication::NodeId& peer, bool is_lagging) {
   log::event(log::Level::warning, "peers", is_lagging ? "lagging" : "caught_up",
              {{"peer", peer.name}});

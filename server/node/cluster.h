@@ -120,6 +120,8 @@ class Cluster : private replication::Events, private discovery::Events {
   void link_refused(const std::string& who, boost::system::error_code why) override;
   void resync(const replication::NodeId& peer, const std::string& table,
               const std::string& why) override;
+  void table_version_differs(const replication::NodeId& peer, const std::string& table,
+                             std::uint16_t theirs) override;
   void lagging(const replication::NodeId& peer, bool is_lagging) override;
 
   void registered(std::uint16_t number) override;

@@ -401,5 +401,18 @@ TEST(Put, RefusesWhatIsTooLarge) {
   EXPECT_EQ(a.texts->size(), 1u);
 }
 
+// R10: a release that appends a field to a table's records runs beside the one before.
+TEST(Table, IsSharedWithAReleaseOfAnotherVersionWhichIsReported) {
+  TestNode older(quick("older"), {.version = 1});
+  TestNode newer(quick("newer"), {.version = 2});
+  TestNode other(quick("other"), {.version = 1});
+  ASSERT_TRUE(join({&older, &newer, &other}));
+  ASSERT_TRUE(newer.texts->put({"key", ""}, "value"));
+  EXPECT_TRUE(eventually(5s, [&] { return older.at({"key", ""}).contains("newer"); }));
+  EXPECT_TRUE(older.events.has("newer has version 2 of texts")) << older.events.all();
+  EXPECT_TRUE(newer.events.has("older has version 1 of texts")) << newer.events.all();
+  EXPECT_FALSE(other.events.has("older has version")) << other.events.all();
+}
+
 }  // namespace
 }  // namespace replication

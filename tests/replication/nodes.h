@@ -43,6 +43,10 @@ class EventLog : public Events {
   void resync(const NodeId& id, const std::string& table, const std::string&) override {
     note("resync " + id.name + " " + table);
   }
+  void table_version_differs(const NodeId& id, const std::string& table,
+                             std::uint16_t theirs) override {
+    note(id.name + " has version " + std::to_string(theirs) + " of " + table);
+  }
   void lagging(const NodeId& id, bool is) override {
     note((is ? "lagging " : "caught up ") + id.name);
   }
