@@ -5,8 +5,9 @@
 #     benchmarks/message_cost.sh [--runs=3] [--rates=1k/s,5k/s] [--seconds=10] [--sessions=1000] \
 #       [SERVER…]
 #
-# SERVER is relay, meerkat, meerkat-tls, ejabberd, ejabberd-tls, prosody or prosody-tls; by default
-# the first three.
+# SERVER is relay, meerkat, meerkat-tls, meerkat-mysql, meerkat-archive, ejabberd, ejabberd-tls, prosody
+# or prosody-tls; by default the first three. meerkat-archive keeps each message in the archives of
+# both, in a MariaDB whose CPU stands apart; meerkat-mysql is the same without the archive.
 # All get the same: 500 pairs on one generator, bodies of 100 bytes (about 215 on the wire) to bare
 # JIDs, XEP-0198 off, in-memory or embedded accounts, warm by some seconds of the same load. CPU is
 # user and system time of the server's processes while the rate holds, by messages delivered then.
@@ -73,6 +74,7 @@ measure() {
   fi
   printf '%s %s %s %s %s %s\n' "$name" "$rate" "$(value server_cpu_us_per_message)" \
     "$(delivery count)" "$(delivery p50_s)" "$(delivery p99_s)" | tee -a "$folder/values" >&2
+  grep '^database: ' "$folder/out" >&2 || true
 }
 
 for run in $(seq "$runs"); do

@@ -3,14 +3,17 @@
 # XMPP servers are Debian's: the generator is honest only if servers that we did not write pass its
 # audit too. `relay` is no server but the floor: benchmarks/relay.
 #
-#   benchmarks/peers/run.sh relay|meerkat|prosody|ejabberd [SCENARIO [OPTION…]]
+#   benchmarks/peers/run.sh relay|meerkat|meerkat-mysql|meerkat-archive|prosody|ejabberd [SCENARIO [OPTION…]]
+#
+# Meerkat runs without its archive, but for meerkat-archive: that and meerkat-mysql have a MariaDB of
+# their own, and say after the report what it cost and how many messages the archives got.
 #
 # PEER_TLS=off goes without TLS (default: starttls). PEER_LOOPS: Meerkat's event loops (default: one
 # a core). PEER_BIN: where the built programs are (default: Bazel's folder). PEER_PORT: 27222.
 # Needs, for the other servers: apt-get install prosody lua-sec ejabberd (they need not run).
 set -eu
 
-server=${1:?which server: relay, meerkat, prosody or ejabberd}
+server=${1:?which server: relay, meerkat, meerkat-mysql, meerkat-archive, prosody or ejabberd}
 scenario=${2:-chat}
 shift
 [ $# -gt 0 ] && shift
@@ -27,8 +30,12 @@ esac
 folder=$(mktemp -d)
 port=${PEER_PORT:-27222}
 pid=
+database_pid=
+archive=false
 finish() {
-  [ -z "$pid" ] || { kill "$pid" && wait "$pid"; } 2>/dev/null || true
+  for child in $pid $database_pid; do
+    { kill "$child" && wait "$child"; } 2>/dev/null || true
+  done
   rm -rf "$folder"
 }
 trap finish EXIT
@@ -45,7 +52,33 @@ start_relay() {
   pid=$!
 }
 
+# Durable, as an operator's is: each commit is on the disk.
+start_database() {
+  mariadb-install-db --no-defaults --datadir="$folder/mariadb" --auth-root-authentication-method=normal \
+    --skip-test-db >"$folder/install" 2>&1
+  mariadbd --no-defaults --datadir="$folder/mariadb" --socket="$folder/mariadb.sock" --skip-networking \
+    --pid-file="$folder/mariadb.pid" --innodb-buffer-pool-size=1G --innodb-log-file-size=512M --user="$(id -un)" >"$folder/mariadb.log" 2>&1 &
+  database_pid=$!
+  tries=0
+  until mariadb --no-defaults --socket="$folder/mariadb.sock" -u root -e 'CREATE DATABASE meerkat' 2>/dev/null; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 120 ]; then
+      echo "MariaDB did not start:" >&2
+      cat "$folder/install" "$folder/mariadb.log" >&2
+      exit 69
+    fi
+    sleep 0.25
+  done
+}
+
+start_meerkat_mysql() {
+  [ -n "$database_pid" ] || start_database
+  start_meerkat
+}
+
 start_meerkat() {
+  mysql=
+  [ -z "$database_pid" ] || mysql="mysql = { url = \"mysql://root@localhost/meerkat?socket=$folder/mariadb.sock\" }"
   cat >"$folder/meerkat.toml" <<CONFIG
 domains = ["localhost"]
 loops = ${PEER_LOOPS:-0}
@@ -53,6 +86,8 @@ node = { name = "n1" }
 tls = { certificate = "$folder/certificate.pem", key = "$folder/key.pem" }
 log = { level = "warning" }
 storage = { sqlite = "$folder/meerkat.db" }
+archive = { enabled = $archive }
+$mysql
 c2s = { tls_required = $required }
 register = { enabled = true }
 admin = { token_file = "$folder/token" }
@@ -60,7 +95,7 @@ admin = { token_file = "$folder/token" }
 c2s = "127.0.0.1:$port"
 c2s_tls = "off"
 peers = "off"
-health = "off"
+health = "127.0.0.1:$((port + 1))"
 admin = "off"
 CONFIG
   "$bin/server/meerkatd" --config="$folder/meerkat.toml" >"$folder/out" 2>&1 &
@@ -126,7 +161,11 @@ CONFIG
 }
 
 start() {
-  "start_$server"
+  case $server in
+  meerkat-mysql) start_meerkat_mysql ;;
+  meerkat-archive) archive=true && start_meerkat_mysql ;;
+  *) "start_$server" ;;
+  esac
   tries=0
   until ss -Htln "sport = :$port" | grep -q .; do
     tries=$((tries + 1))
@@ -160,4 +199,13 @@ relay/*) set -- --auth=plain "$@" ;;  # The floor takes any user; the others kee
   ;;
 *) set -- --register "$@" ;;
 esac
-load "$scenario" "$@"
+# Ticks of 10 ms, user's and system's.
+ticks_of() { awk '{print $14 + $15}' "/proc/$1/stat"; }
+[ -z "$database_pid" ] || before=$(ticks_of "$database_pid")
+code=0
+load "$scenario" "$@" || code=$?
+if [ -n "$database_pid" ]; then
+  archived=$(curl -s "http://127.0.0.1:$((port + 1))/metrics" | awk '/^meerkat_archived_messages_total/ {print $2}')
+  echo "database: $(($(ticks_of "$database_pid") - before)) ticks of 10 ms in all; archived rows: $archived"
+fi
+exit $code

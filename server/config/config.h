@@ -149,6 +149,11 @@ struct OfflineConfig {
   std::size_t bytes_max = 1024 * 1024;  ///< The same.
 };
 
+struct ArchiveConfig {
+  bool enabled = true;         ///< Messages are kept for both people's clients (XEP-0313).
+  std::size_t page_max = 100;  ///< Messages in one answer, whatever a client asks for.
+};
+
 struct DrainConfig {
   /// Readiness is off for so long before the first stream is ended; longer than the balancer's
   /// check interval × failures.
@@ -197,6 +202,7 @@ struct Config {
   DiscoveryConfig discovery;
   LimitsConfig limits;
   OfflineConfig offline;
+  ArchiveConfig archive;
   DrainConfig drain;
   C2sConfig c2s;
   RegisterConfig registration;  ///< `[register]`, which is a word of the language.

@@ -218,6 +218,11 @@ std::vector<Option> make_table() {
             "messages stored for an account; past it the sender gets service-unavailable"),
       bytes("offline", "bytes_max", FIELD(config.offline.bytes_max), 10'000, "the same in bytes"),
 
+      boolean("archive", "enabled", FIELD(config.archive.enabled),
+              "keep messages between two people in the archives of both (XEP-0313)"),
+      count("archive", "page_max", FIELD(config.archive.page_max), 1, 250,
+            "messages in one answer to a client that reads its archive"),
+
       duration("drain", "notice", FIELD(config.drain.notice),
                "not ready for so long before the first stream ends", milliseconds(0)),
       rate("drain", "rate", FIELD(config.drain.rate), "streams ended in a second"),

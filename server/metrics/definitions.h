@@ -81,6 +81,18 @@ inline constexpr Counter stanzas_dropped{"meerkat_stanzas_dropped_total",
 inline constexpr Counter offline_messages{
     "meerkat_offline_messages_total",
     "Messages put into the offline store and out of it, and what could not be.", "event"};
+inline constexpr Histogram archive_write_duration{
+    "meerkat_archive_write_duration_seconds",
+    "From a batch of messages' being handed to the database to its being committed."};
+inline constexpr Gauge archive_queue_records{
+    "meerkat_archive_queue_records",
+    "Messages that are not in the archives yet; their senders wait for their acks."};
+inline constexpr Counter archived_messages{
+    "meerkat_archived_messages_total",
+    "Messages written into archives; one between two accounts counts in both."};
+inline constexpr Counter archive_unreadable{
+    "meerkat_archive_unreadable_total",
+    "Archived messages left out of an answer because what is stored is no message."};
 inline constexpr Counter stream_received_bytes{"meerkat_stream_received_bytes_total",
                                                "Bytes of XML from clients, after TLS."};
 inline constexpr Counter stream_sent_bytes{"meerkat_stream_sent_bytes_total",

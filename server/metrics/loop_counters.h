@@ -214,6 +214,10 @@ struct alignas(64) LoopCounters {
   LabelledCounter<bounce_conditions> stanzas_bounced;
   LabelledCounter<drop_reasons> stanzas_dropped;
   LabelledCounter<offline_events> offline_messages;
+  LoopHistogram<short_bounds> archive_write_duration;
+  LoopLevel archive_queue_records;
+  LoopCounter archived_messages;
+  LoopCounter archive_unreadable;
   LabelledCounter<login_reasons> logins;
   LoopHistogram<long_bounds> login_duration;
   LabelledCounter<close_reasons> streams_closed;

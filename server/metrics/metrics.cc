@@ -125,6 +125,9 @@ void add_loops(std::vector<MetricFamily>& families, const Loops& loops) {
   add_labelled(families, metric::stanzas_bounced, loops, &LoopCounters::stanzas_bounced);
   add_labelled(families, metric::stanzas_dropped, loops, &LoopCounters::stanzas_dropped);
   add_labelled(families, metric::offline_messages, loops, &LoopCounters::offline_messages);
+  add_single(families, metric::archived_messages, loops, &LoopCounters::archived_messages);
+  add_single(families, metric::archive_unreadable, loops, &LoopCounters::archive_unreadable);
+  add_level(families, metric::archive_queue_records, loops, &LoopCounters::archive_queue_records);
   add_labelled(families, metric::streams_closed, loops, &LoopCounters::streams_closed);
   add_single(families, metric::stream_received_bytes, loops, &LoopCounters::stream_received_bytes);
   add_single(families, metric::stream_sent_bytes, loops, &LoopCounters::stream_sent_bytes);
@@ -157,6 +160,10 @@ void add_loops(std::vector<MetricFamily>& families, const Loops& loops) {
   families.back().metric.push_back(histogram<long_bounds>(
       metric::login_duration, {}, loops,
       [](const LoopCounters& loop) -> auto& { return loop.login_duration; }));
+  families.push_back(family_of(metric::archive_write_duration));
+  families.back().metric.push_back(histogram<short_bounds>(
+      metric::archive_write_duration, {}, loops,
+      [](const LoopCounters& loop) -> auto& { return loop.archive_write_duration; }));
   families.push_back(family_of(metric::loop_lag));
   families.back().metric.push_back(
       histogram<short_bounds>(metric::loop_lag, {}, loops,

@@ -10,6 +10,9 @@
 namespace server {
 
 void add_modules(IqHandlers& handlers, const ModuleContext& context) {
+  if (context.archive != nullptr) {
+    add_archive(handlers, *context.archive, context.documents, context.archive_page_max);
+  }
   add_blocking(handlers, context.blocks);
   add_carbons(handlers);
   add_disco(handlers, context);

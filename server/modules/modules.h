@@ -14,6 +14,7 @@ namespace server {
 namespace asio = boost::asio;
 
 class Accounts;
+class ArchiveStore;
 class BlockingPool;
 class BlockLists;
 class DocumentStore;
@@ -37,9 +38,13 @@ struct ModuleContext {
   SessionDirectory& directory;
   Router& router;
   Pep& pep;
+  ArchiveStore* archive = nullptr;     ///< None: nothing is archived.
+  std::size_t archive_page_max = 100;  ///< Messages in an answer.
 };
 
 // One XEP, one file; each adds what it answers. The list of them is modules.cc.
+void add_archive(IqHandlers& handlers, ArchiveStore& store, DocumentStore& documents,
+                 std::size_t page_max);                              // XEP-0313
 void add_blocking(IqHandlers& handlers, BlockLists& blocks);         // XEP-0191
 void add_carbons(IqHandlers& handlers);                              // XEP-0280
 void add_disco(IqHandlers& handlers, const ModuleContext& context);  // XEP-0030

@@ -7,6 +7,7 @@
 
 #include "server/log/log.h"
 #include "server/node/registry_backend.h"
+#include "server/roster/roster.h"
 #include "xmpp/sasl/scram.h"
 
 namespace server {
@@ -58,6 +59,7 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
       users_(*storage_),
       offline_(*storage_, {config.offline.messages_max, config.offline.bytes_max},
                [this](const std::string& holder) { return is_alive(holder); }),
+      archive_(*storage_, Roster::contacts_in),
       documents_(*storage_),
       hashing_(hashing_options(config)),
       cluster_(config,
@@ -81,7 +83,9 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
                .last_activities = last_activities_,
                .directory = directory_,
                .router = router_,
-               .pep = pep_},
+               .pep = pep_,
+               .archive = config.archive.enabled ? &archive_ : nullptr,
+               .archive_page_max = config.archive.page_max},
       streams_{.config = config,
                .users = users_,
                .hashing = hashing_,
@@ -103,6 +107,10 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
     listeners_.push_back(std::make_unique<ClientListener>(*loops_.back(), streams_));
     busy_.push_back(std::make_unique<BusyRatio>());
     metrics_.add_loop(loops_.back()->counters);
+    if (config.archive.enabled) {
+      loops_.back()->archive =
+          std::make_unique<ArchiveDesk>(loops_.back()->loop, loops_.back()->counters, archive_);
+    }
     loops_.back()->settlement = std::make_unique<Settlement>(router_, *loops_.back(), offline_,
                                                              holder_of(cluster_.node_id()));
   }

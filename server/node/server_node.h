@@ -31,6 +31,7 @@
 #include "server/router/router.h"
 #include "server/session/iq_handlers.h"
 #include "server/session/session_moves.h"
+#include "server/storage/archive_store.h"
 #include "server/storage/blocking_pool.h"
 #include "server/storage/offline_store.h"
 #include "server/storage/sql_document_store.h"
@@ -140,6 +141,7 @@ class ServerNode final : public NodeControl {
   std::unique_ptr<Storage> storage_;
   SqlUserStore users_;
   OfflineStore offline_;
+  ArchiveStore archive_;
   SqlDocumentStore documents_;
   BlockingPool hashing_;
   Cluster cluster_;

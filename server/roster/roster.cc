@@ -126,6 +126,16 @@ std::optional<Roster> Roster::parse(std::string_view text) {
   return roster;
 }
 
+std::vector<std::string> Roster::contacts_in(std::string_view text) {
+  std::vector<std::string> contacts;
+  const auto roster = parse(text);
+  if (!roster) return contacts;
+  for (const RosterItem& item : roster->items()) {
+    if (item.is_listed) contacts.push_back(item.contact);
+  }
+  return contacts;
+}
+
 std::string Roster::to_string() const {
   if (version_ == 0 && items_.empty()) return {};
   json::array items;

@@ -8,8 +8,6 @@
 namespace server {
 namespace {
 
-constexpr std::string_view forward = "urn:xmpp:forward:0";
-constexpr std::string_view hints = "urn:xmpp:hints";
 constexpr std::string_view receipts = "urn:xmpp:receipts";
 constexpr std::string_view chat_states = "http://jabber.org/protocol/chatstates";
 constexpr std::string_view markers = "urn:xmpp:chat-markers:0";
@@ -22,7 +20,8 @@ bool is_copied(const xmpp::Stanza& message) {
   if (type == "error" || type == "groupchat" || type == "headline") return false;
   bool is_for_people = type == "chat";
   for (const xmpp::Element child : xmpp::children(message.root())) {
-    if (child.is("private", xmpp::ns::carbons) || child.is("no-copy", hints)) return false;
+    if (child.is("private", xmpp::ns::carbons) || child.is("no-copy", xmpp::ns::hints))
+      return false;
     if (child.is("x", muc_user) && !child.first_child()) return false;  // A room's, to repeat.
     is_for_people = is_for_people || child.is("body", xmpp::ns::client) || child.ns() == receipts ||
                     child.ns() == chat_states || child.ns() == markers;
@@ -35,23 +34,22 @@ RoutedStanza carbon_of(const xmpp::Stanza& message, CarbonKind kind, xmpp::Jid t
   xmpp::Stanza copy = xmpp::Stanza::make(xmpp::Stanza::Kind::message, message.type());
   copy.set_from(account.str());
   copy.set_to(to.str());
-  copy.root()
-      .add_child(kind == CarbonKind::sent ? "sent" : "received", xmpp::ns::carbons)
-      .add_child("forwarded", forward)
-      .add_copy(message.root());
+  const xmpp::Element copied =
+      copy.root()
+          .add_child(kind == CarbonKind::sent ? "sent" : "received", xmpp::ns::carbons)
+          .add_child("forwarded", xmpp::ns::forward)
+          .add_copy(message.root());
+  // Both archives know a message by one id; each client is told of its own archive (XEP-0313
+  // §5.1.3).
+  const auto recipient = xmpp::Jid::parse(message.to());
+  for (xmpp::Element child : xmpp::children(copied)) {
+    const bool is_ours = recipient && child.is("stanza-id", xmpp::ns::stanza_ids) &&
+                         child.attr("by") == recipient->bare_str();
+    if (is_ours) child.set_attr("by", account.str());
+  }
   RoutedStanza carbon = routed(copy, account, std::move(to));
   carbon.type = "headline";  // To routing; the client sees the type of the message.
   return carbon;
-}
-
-void remove_forged_carbons(xmpp::Stanza& message) {
-  for (xmpp::Element child = message.root().first_child(); child;) {
-    const xmpp::Element next = child.next();
-    if (child.is("received", xmpp::ns::carbons) || child.is("sent", xmpp::ns::carbons)) {
-      message.root().remove_child(child);
-    }
-    child = next;
-  }
 }
 
 }  // namespace server

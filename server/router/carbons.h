@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string_view>
-
 #include "server/router/routed_stanza.h"
 
 namespace server {
@@ -16,15 +14,5 @@ bool is_copied(const xmpp::Stanza& message);
 /// The copy of `message` for the client `to`, in the name of its account (hardening S2). It is of
 /// use to that client now or to nobody: it is not stored, and nobody waits for it.
 RoutedStanza carbon_of(const xmpp::Stanza& message, CarbonKind kind, xmpp::Jid to);
-
-/// Whether `xml` may hold a copy, or what says that there shall be none: also where the namespace
-/// is written with character references.
-inline bool may_mention_carbons(std::string_view xml) {
-  return xml.find("urn:xmpp:carbons:2") != std::string_view::npos ||
-         xml.find("&#") != std::string_view::npos;
-}
-
-/// Takes from a client's message what would pass for a copy (hardening S2).
-void remove_forged_carbons(xmpp::Stanza& message);
 
 }  // namespace server

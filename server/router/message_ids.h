@@ -20,9 +20,10 @@ class MessageIds {
   }
 
  private:
+  // Never 0, and the same number where a database knows only signed ones.
   static std::uint64_t random() {
     std::random_device device;
-    return std::uint64_t{device()} << 32 | device() | 1;  // Never 0.
+    return (std::uint64_t{device()} << 32 | device() | 1) & ~(std::uint64_t{1} << 63);
   }
 
   MessageId last_{.at = 0, .origin = random()};

@@ -11,6 +11,7 @@
 #include "server/blocking/block_table.h"
 #include "server/loop/loop.h"
 #include "server/metrics/loop_counters.h"
+#include "server/router/archive_desk.h"
 #include "server/router/fate_reports.h"
 #include "server/router/message_ids.h"
 #include "server/router/route_flush.h"
@@ -51,6 +52,12 @@ class Recipient {
 
   /// Comes once after Settlement::tick_later().
   virtual void on_ack_tick() = 0;
+
+  /// Comes once after ArchiveDesk::tell_of_room().
+  virtual void on_archive_room() {}
+
+  /// What waits to be written to its client.
+  virtual std::size_t queued_bytes() const { return 0; }
 
   /// Another session has been bound to its full JID: it ends with `<conflict/>`.
   virtual void displace() = 0;
@@ -111,6 +118,7 @@ struct RoutedLoop {
   LoopSessions sessions;
   LoopCounters counters;
   MessageIds ids;
+  std::unique_ptr<ArchiveDesk> archive;    // None: no message is archived.
   std::shared_ptr<FateReports> reports;    // Made by Router::set_loops(), …
   std::unique_ptr<RouteFlush> flush;       // … and this one, too.
   MoveMessages* moves = nullptr;           // None: no session moves from here or to here.

@@ -1,6 +1,7 @@
 #include "server/router/settlement.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "server/router/router.h"
@@ -21,6 +22,12 @@ constexpr std::size_t held_max = 500;
 Settlement::Settlement(Router& router, RoutedLoop& home, OfflineStore& store, std::string holder)
     : router_(router), home_(home), desk_(home.loop, store, std::move(holder)) {
   home_.loop.on_tick([this] { on_tick(); });
+  if (!home_.archive) return;
+  home_.archive->on_written(
+      [this](std::uint64_t number, ArchivedFor where) { on_archived(number, where.recipient); });
+  home_.archive->on_room([this](SessionId session) {
+    if (Recipient* sender = home_.sessions.find(session)) sender->on_archive_room();
+  });
 }
 
 Settlement::Entries::iterator Settlement::add(RoutedStanza& stanza) {
@@ -30,9 +37,25 @@ Settlement::Entries::iterator Settlement::add(RoutedStanza& stanza) {
   return entries_.emplace(last_number_, Entry{.stanza = stanza}).first;
 }
 
-void Settlement::begin(RoutedStanza& stanza, SessionId sender) {
-  add(stanza)->second.sender = sender;
-  young_.emplace_back(home_.loop.now(), last_number_);
+void Settlement::begin(RoutedStanza& stanza, SessionId sender, bool is_archiving) {
+  Entry& entry = add(stanza)->second;
+  entry.sender = sender;
+  if (is_archiving) {
+    entry.archived = Archived::begun;
+  } else {
+    young_.emplace_back(home_.loop.now(), last_number_);
+  }
+}
+
+void Settlement::on_archived(std::uint64_t number, bool is_in_recipients) {
+  const auto entry = entries_.find(number);
+  assert(entry != entries_.end());  // Nothing ends before.
+  entry->second.archived = is_in_recipients ? Archived::yes : Archived::no;
+  if (entry->second.is_over) return end(entry);
+  if (is_in_recipients) tell_sender(number, entry->second);
+  if (entry->second.is_unwanted) return store(entry);
+  // What its recipient does not want to have archived is safe when it is stored, as any other.
+  if (!is_in_recipients) young_.emplace_back(home_.loop.now() - unstored_max, number);
 }
 
 void Settlement::handed(const Ticket& ticket, replication::NodeRef node) {
@@ -41,19 +64,25 @@ void Settlement::handed(const Ticket& ticket, replication::NodeRef node) {
 }
 
 void Settlement::tell_sender(std::uint64_t number, Entry& entry) {
+  if (entry.archived == Archived::begun) return;  // on_archived() does.
   const SessionId sender = std::exchange(entry.sender, 0);
   if (sender == 0) return;
   if (Recipient* session = home_.sessions.find(sender)) session->settled(number);
 }
 
 void Settlement::end(Entries::iterator entry) {
+  if (entry->second.archived == Archived::begun) {
+    entry->second.is_over = true;
+    entry->second.holders.clear();
+    return;
+  }
   tell_sender(entry->first, entry->second);
   entries_.erase(entry);
 }
 
 void Settlement::on_fate(std::uint64_t number, CopyFate fate, replication::NodeRef node) {
   const auto entry = entries_.find(number);
-  if (entry == entries_.end()) return;  // Another copy was faster.
+  if (entry == entries_.end() || entry->second.is_over) return;  // Another copy was faster.
   if (fate == CopyFate::acked) {
     const RoutedStanza& stanza = entry->second.stanza;
     if (entry->second.stored != Stored::no) desk_.remove(stanza.to.bare(), stanza.id);
@@ -82,7 +111,7 @@ void Settlement::on_no_copies(Entries::iterator entry) {
   ++entry->second.stanza.reroutes;
   home_.loop.post([this, number = entry->first] {
     const auto found = entries_.find(number);
-    if (found == entries_.end()) return;
+    if (found == entries_.end() || found->second.is_over) return;
     const RoutedStanza stanza = found->second.stanza;
     // One that found its session gone so often meets a storm of reconnects, and better waits.
     if (is_ending_ || stanza.reroutes > Router::reroutes_max) return keep(stanza);
@@ -103,7 +132,7 @@ void Settlement::keep(const RoutedStanza& stanza) {
                         refuse(stanza, error, outcome);
                       });
   }
-  entry->second.is_unwanted = true;
+  const bool was_unwanted = std::exchange(entry->second.is_unwanted, true);
   switch (entry->second.stored) {
     case Stored::yes:
       release(stanza);
@@ -112,6 +141,11 @@ void Settlement::keep(const RoutedStanza& stanza) {
       return;
     case Stored::no:
       if (!is_worth_storing(stanza.xml)) return refuse(stanza, {}, OfflineOutcome::no_account);
+      if (entry->second.archived == Archived::begun) {
+        // Both go by one database: once that has it in the archive, it takes it here, too.
+        if (!was_unwanted) begin_storing(account);
+        return;
+      }
       begin_storing(account);
       return store(entry);
   }
@@ -255,6 +289,7 @@ void Settlement::look_for_late_comers() {
 
 void Settlement::on_tick() {
   desk_.on_tick();
+  if (home_.archive) home_.archive->on_tick();
   home_.reports->flush();
   acked_elsewhere_.forget_old(home_.loop.now());
   look_for_late_comers();
@@ -265,29 +300,38 @@ void Settlement::on_tick() {
   while (!young_.empty() && young_.front().first <= limit) {
     const auto entry = entries_.find(young_.front().second);
     young_.pop_front();
-    if (entry == entries_.end() || entry->second.stored != Stored::no) continue;
+    if (entry == entries_.end() || entry->second.stored != Stored::no ||
+        entry->second.archived != Archived::no) {
+      continue;
+    }
     if (is_worth_storing(entry->second.stanza.xml)) {
       store(entry);
     } else {
       tell_sender(entry->first, entry->second);
     }
   }
-  if (all_stored_ && desk_.is_idle()) std::exchange(all_stored_, nullptr)();
+  if (all_stored_ && is_idle()) std::exchange(all_stored_, nullptr)();
+}
+
+bool Settlement::is_idle() const {
+  return desk_.is_idle() && (!home_.archive || home_.archive->is_idle());
 }
 
 void Settlement::store_all(std::function<void()> done) {
   is_ending_ = true;
   std::vector<RoutedStanza> unwanted;
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    if (entry->second.is_over) continue;
     if (entry->second.holders.empty()) {
       unwanted.push_back(entry->second.stanza);
-    } else if (entry->second.stored == Stored::no && is_worth_storing(entry->second.stanza.xml)) {
+    } else if (entry->second.stored == Stored::no && entry->second.archived == Archived::no &&
+               is_worth_storing(entry->second.stanza.xml)) {
       store(entry);
     }
   }
   for (const RoutedStanza& stanza : unwanted) keep(stanza);
   all_stored_ = std::move(done);
-  if (desk_.is_idle()) std::exchange(all_stored_, nullptr)();
+  if (is_idle()) std::exchange(all_stored_, nullptr)();
 }
 
 }  // namespace server

@@ -23,7 +23,8 @@ struct RoutedLoop;
 /// stored and nobody is there to have it, or its sender was told that it cannot be delivered.
 ///
 /// A message is *settled*, and its sender may be told that it is safe, when one of these is so, or
-/// when it is stored: which it is after a second. Design: docs/design/0011-acknowledged-is-safe.md
+/// when it is stored: which it is after a second. One that is archived is settled when it is in the
+/// archives, and not before. Design: docs/design/0011-acknowledged-is-safe.md, 0015-archive.md
 ///
 /// Threads: lives on its loop.
 class Settlement {
@@ -32,8 +33,12 @@ class Settlement {
   Settlement(Router& router, RoutedLoop& home, OfflineStore& store, std::string holder);
 
   /// A message from a client of this loop begins its way. Its sender hears of its end by
-  /// Recipient::settled(), once. Before it is routed.
-  void begin(RoutedStanza& stanza, SessionId sender);
+  /// Recipient::settled(), once. Before it is routed. `is_archiving`: it is on its way into the
+  /// archives, and on_archived() follows.
+  void begin(RoutedStanza& stanza, SessionId sender, bool is_archiving = false);
+
+  /// The message is in the archives of those who want it: is its recipient one of them?
+  void on_archived(std::uint64_t number, bool is_in_recipients);
 
   /// A copy of the message goes to a session of `node`.
   void handed(const Ticket& ticket, replication::NodeRef node);
@@ -78,12 +83,15 @@ class Settlement {
  private:
   using Clock = std::chrono::steady_clock;
   enum class Stored { no, begun, yes };
+  enum class Archived { no, begun, yes };
 
   struct Entry {
     RoutedStanza stanza;
     SessionId sender = 0;                         // Who waits to be told; 0 for nobody.
     std::vector<replication::NodeRef> holders{};  // Where the copies are.
     Stored stored = Stored::no;
+    Archived archived = Archived::no;
+    bool is_over = false;      // Nothing is left to do but to tell its sender, once archived.
     bool is_unwanted = false;  // All copies are lost, and nobody else is there.
   };
   using Entries = std::unordered_map<std::uint64_t, Entry>;
@@ -101,6 +109,7 @@ class Settlement {
   void refuse(const RoutedStanza& stanza, boost::system::error_code error, OfflineOutcome outcome);
   void deliver(const OfflineMessage& message, SessionId session);
   void look_for_late_comers();
+  bool is_idle() const;
   void on_tick();
 
   Router& router_;

@@ -17,6 +17,11 @@ bool may_be_stored(const RoutedStanza& stanza);
 /// (XEP-0085) is of no use later, and `<no-store/>` is obeyed (XEP-0334).
 bool is_worth_storing(std::string_view xml);
 
+/// The same for the archive (XEP-0313): also where it is only not to be kept for good, and what its
+/// sender says is to be stored is (XEP-0334). Receipts and markers are: they tell other clients
+/// what has been read.
+bool is_worth_archiving(std::string_view xml);
+
 /// A stored message on its way to its account, stamped with the time when it was stored (XEP-0203).
 /// Empty when its bytes are no message any more (hardening X15).
 std::optional<RoutedStanza> restored(const OfflineMessage& message);

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "server/router/session_record.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
 
@@ -43,6 +44,7 @@ struct IqRequest {
   void refuse(xmpp::StanzaErrorCondition condition) const { reply(iq->error_reply(condition)); }
 
   RoutedLoop& home;             ///< The loop that called.
+  SessionId session;            ///< The session that asks, there; it may be gone when it is told.
   SessionInterests& interests;  ///< Of the session that asks. For the call of the handler only.
 };
 

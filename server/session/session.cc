@@ -7,7 +7,8 @@
 #include <utility>
 
 #include "server/log/log.h"
-#include "server/router/carbons.h"
+#include "server/router/forgeries.h"
+#include "server/router/stanza_ids.h"
 #include "server/router/stored_message.h"
 #include "server/session/iq_handlers.h"
 #include "xmpp/namespaces.h"
@@ -85,8 +86,8 @@ void Session::on_message(std::string_view bytes, const xmpp::StanzaHead& head) {
   if (acks_) acks_->on_handled();
   home_.counters.stanzas_received.add(StanzaKind::message);
   if (!is_own(head.from)) return output_->close(xmpp::StreamErrorCondition::invalid_from);
-  if (may_mention_carbons(bytes)) {
-    // `<private/>`, or a forgery: with a tree they are told apart.
+  if (may_hold_forgery(bytes)) {
+    // Or what is allowed: with a tree they are told apart.
     auto stanza = xmpp::Stanza::parse(bytes);  // What the parser let pass is whole.
     return on_checked(*std::move(stanza));
   }
@@ -110,12 +111,21 @@ void Session::on_message(std::string_view bytes, const xmpp::StanzaHead& head) {
 
 // The client's message is its own until it has an id, and from then on the node's.
 void Session::send_on(RoutedStanza message) {
-  if (may_be_stored(message)) {
-    message.id = home_.ids.next();
-    if (acks_ && home_.settlement) {
-      home_.settlement->begin(message, record_.session);
-      acks_->wait_for(message.ticket.number);
-    }
+  if (!may_be_stored(message)) return services_.router.route(message, &home_);
+  message.id = home_.ids.next();
+  const bool is_archiving = is_archived(message);
+  if (is_archiving && !wait_for_archive()) {
+    return services_.router.bounce(message, xmpp::StanzaErrorCondition::resource_constraint,
+                                   &home_);
+  }
+  const xmpp::SharedText written = message.xml;
+  if (is_archiving) message.xml = with_stanza_id(written, message.to, message.id);
+  if (acks_ && home_.settlement) {
+    home_.settlement->begin(message, record_.session, is_archiving);
+    acks_->wait_for(message.ticket.number);
+  }
+  if (is_archiving) {
+    home_.archive->keep({message.id, message.from, message.to, written}, message.ticket.number);
   }
   services_.router.route(message, &home_);
 }
@@ -129,6 +139,28 @@ StanzaKind Session::counted(xmpp::Stanza::Kind kind) {
     default:
       return StanzaKind::message;
   }
+}
+
+bool Session::is_archived(const RoutedStanza& message) const {
+  // What does not get there is in neither archive: it is answered with an error.
+  return home_.archive && message.to.has_local() && services_.router.serves(message.to.domain()) &&
+         services_.router.blocks().between(message.from, message.to) == Barrier::none &&
+         is_worth_archiving(message.xml);
+}
+
+// A client that sends more than the database takes waits in TCP. False when it has sent so much
+// before it knew that there is no room left.
+bool Session::wait_for_archive() {
+  if (home_.archive->is_full() && !std::exchange(waits_for_archive_, true)) {
+    output_->pause();
+    home_.archive->tell_of_room(record_.session);
+  }
+  return !home_.archive->is_overfull();
+}
+
+void Session::on_archive_room() {
+  waits_for_archive_ = false;
+  output_->resume();
 }
 
 void Session::on_stanza(xmpp::Stanza stanza) {
@@ -170,7 +202,7 @@ RoutedStanza Session::sent_by_client(const xmpp::Stanza& stanza, xmpp::Jid to) c
 void Session::on_message(xmpp::Stanza stanza, xmpp::Jid to) {
   // RFC 6121 §8.1.1: without `to` it is for the sender's own account, which needs to be in it.
   if (stanza.to().empty()) stanza.set_to(to.str());
-  remove_forged_carbons(stanza);
+  remove_forgeries(stanza, services_.router);
   send_on(sent_by_client(stanza, std::move(to)));
 }
 
@@ -238,6 +270,7 @@ void Session::answer_iq(xmpp::Stanza stanza, IqTarget target, xmpp::Jid to) {
               .target = target,
               .reply = reply,
               .home = home_,
+              .session = record_.session,
               .interests = interests_});
   if (interests_.carbons != record_.wants_carbons) {
     record_.wants_carbons = interests_.carbons;

@@ -93,6 +93,8 @@ class Session final : public Recipient {
   void on_mail() override;
   void on_mail_delivered() override;
   void on_ack_tick() override;
+  void on_archive_room() override;
+  std::size_t queued_bytes() const override { return output_->queued_bytes(); }
 
   /// Asks the client to acknowledge what it got, if there is anything to ask for.
   void request_ack();
@@ -158,6 +160,8 @@ class Session final : public Recipient {
   void on_checked(xmpp::Stanza stanza);
   void on_message(xmpp::Stanza stanza, xmpp::Jid to);
   void send_on(RoutedStanza message);
+  bool is_archived(const RoutedStanza& message) const;
+  bool wait_for_archive();
   bool takes_mail() const { return record_.is_available && record_.priority >= 0; }
   void on_iq(xmpp::Stanza stanza, bool has_to, xmpp::Jid to);
   void on_presence(const xmpp::Stanza& stanza, bool has_to, const xmpp::Jid& to);
@@ -189,6 +193,7 @@ class Session final : public Recipient {
   std::unique_ptr<ResumeToken> token_;    // Once the client has asked to be able to resume it.
   std::unique_ptr<Arrival> arrival_;      // While it moves here.
   SessionInterests interests_;
+  bool waits_for_archive_ = false;
   bool has_left_ = false;
 };
 

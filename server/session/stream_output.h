@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "xmpp/shared_text.h"
@@ -15,7 +16,11 @@ class StreamOutput {
   /// because they would overfill its queue, which closes it.
   virtual bool write(xmpp::SharedText bytes) = 0;
 
-  /// Stops reading from the client, whose writes then wait, until resume().
+  /// What waits to be written.
+  virtual std::size_t queued_bytes() const { return 0; }
+
+  /// Stops reading from the client, whose writes then wait, until each call of it has been followed
+  /// by one of resume().
   virtual void pause() = 0;
   virtual void resume() = 0;
 

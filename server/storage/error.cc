@@ -36,6 +36,8 @@ class StorageCategory final : public boost::system::error_category {
         return "the database's settings or tables are not as this release needs them";
       case StorageErrc::broken:
         return "the database answered with an error";
+      case StorageErrc::not_found:
+        return "there is no such thing";
     }
     return "unknown storage error";
   }
@@ -49,7 +51,7 @@ const boost::system::error_category& storage_category() noexcept {
 }
 
 std::span<const std::pair<StorageErrc, std::string_view>> storage_error_names() noexcept {
-  static constexpr std::array<std::pair<StorageErrc, std::string_view>, 12> names = {{
+  static constexpr std::array<std::pair<StorageErrc, std::string_view>, 13> names = {{
       {StorageErrc::unavailable, "unavailable"},
       {StorageErrc::conflict, "conflict"},
       {StorageErrc::no_such_user, "no_such_user"},
@@ -62,6 +64,7 @@ std::span<const std::pair<StorageErrc, std::string_view>> storage_error_names() 
       {StorageErrc::schema_outdated, "schema_outdated"},
       {StorageErrc::schema_unfit, "schema_unfit"},
       {StorageErrc::broken, "broken"},
+      {StorageErrc::not_found, "not_found"},
   }};
   return names;
 }

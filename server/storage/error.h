@@ -23,6 +23,7 @@ enum class StorageErrc {
   schema_outdated,  ///< The database's schema is older than this release, and migration is off.
   schema_unfit,     ///< A table is not as this release made it, e.g. its keys ignore case.
   broken,           ///< The database answered with an error of its own, or the file is damaged.
+  not_found,        ///< What was named is not stored.
 };
 
 const boost::system::error_category& storage_category() noexcept;

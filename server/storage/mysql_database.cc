@@ -9,14 +9,17 @@
 
 #include "server/storage/mysql_pool_use.h"
 #include "server/storage/mysql_schema.h"
+#include "xmpp/escape.h"
 
 namespace server {
 namespace {
 
 constexpr auto migration_timeout = std::chrono::minutes(10);
 
-// Binds the values of one statement. Bytes go as BLOB, so that no server checks or converts them
-// as text. Lives until the statement is executed: that reads them from here.
+// Binds the values of one statement. Bytes that are no UTF-8 go as BLOB, so that no server checks
+// or converts them as text; the others, whom that leaves alone, go within the statement's own
+// packet: each BLOB is a packet of its own. Lives until the statement is executed: that reads them
+// from here.
 class Binder {
  public:
   Binder(sql::PreparedStatement& statement, SqlParameters parameters) : statement_(statement) {
@@ -30,6 +33,7 @@ class Binder {
   void bind(std::uint64_t value) { statement_.setUInt64(at_, value); }
   void bind(std::string_view value) { statement_.setString(at_, std::string(value)); }
   void bind(SqlBytes bytes) {
+    if (xmpp::is_utf8(bytes.value)) return bind(bytes.value);
     blobs_.emplace_back(std::string(bytes.value));
     statement_.setBlob(at_, &blobs_.back());
   }
@@ -58,6 +62,8 @@ class Rows final : public SqlRows {
 class Connection final : public SqlConnection {
  public:
   explicit Connection(MysqlSession& session) : session_(session) {}
+
+  using SqlConnection::change, SqlConnection::query;
 
   std::uint64_t change(std::string_view text, SqlParameters parameters) override {
     sql::PreparedStatement& statement = session_.statement(text);

@@ -13,7 +13,7 @@ struct Word {
 // Keys are byte strings in MySQL: no collation folds case or accents or pads blanks (Q3), the
 // limit is in bytes as RFC 7622's is, and two of them fit into one index (3,072 bytes), which two
 // utf8mb4 columns of that length would not.
-constexpr std::array<Word, 10> words = {{
+constexpr std::array<Word, 13> words = {{
     {"$key", "VARBINARY(1023)", "TEXT COLLATE BINARY"},
     {"$bytes", "VARBINARY(255)", "BLOB"},
     {"$blob", "MEDIUMBLOB", "BLOB"},
@@ -23,6 +23,11 @@ constexpr std::array<Word, 10> words = {{
     {"$now", "UTC_TIMESTAMP(6)", "strftime('%Y-%m-%d %H:%M:%f', 'now')"},
     {"$for_update", "FOR UPDATE", ""},
     {"$index_of_holder", ", INDEX (holder)", ""},
+    {"$index_of_contact", ", INDEX (localpart, domainpart, contact_local)", ""},
+    {"$own_index_of_contact", "",
+     "CREATE INDEX IF NOT EXISTS archive_by_contact"
+     " ON archive (localpart, domainpart, contact_local)"},
+    {"$else_nothing", "ON DUPLICATE KEY UPDATE origin = origin", "ON CONFLICT DO NOTHING"},
     {"$table", "ENGINE=InnoDB ROW_FORMAT=DYNAMIC", "STRICT, WITHOUT ROWID"},
 }};
 
@@ -75,9 +80,28 @@ constexpr std::string_view create_documents =
     " PRIMARY KEY (localpart, domainpart, name)"
     ") $table";
 
+// The order of the key is that of the archive; its rows lie together by their owner. The contact is
+// whom the message is from or to; the index by it has the rest of the key behind it, on both
+// databases.
+constexpr std::string_view create_archive =
+    "CREATE TABLE IF NOT EXISTS archive ("
+    " localpart $key NOT NULL,"
+    " domainpart $key NOT NULL,"
+    " arrived $number NOT NULL,"
+    " origin $number NOT NULL,"
+    " contact_local $key NOT NULL,"
+    " contact_domain $key NOT NULL,"
+    " contact_resource $key NOT NULL,"
+    " stanza $blob NOT NULL,"
+    " PRIMARY KEY (localpart, domainpart, arrived, origin)"
+    " $index_of_contact"
+    ") $table";
+
 Result<void> apply(SchemaTarget& target, const Migration& step) {
   for (const std::string_view statement : step.statements) {
-    auto done = target.execute(in_dialect(statement, target.dialect()));
+    const std::string text = in_dialect(statement, target.dialect());
+    if (text.empty()) continue;  // The other database's alone.
+    auto done = target.execute(text);
     if (done.has_error()) return done;
   }
   return target.execute(in_dialect("INSERT INTO schema_version (version, applied) VALUES (" +
@@ -112,6 +136,9 @@ const std::vector<Migration>& migrations() {
       {.version = 1, .what = "accounts", .statements = {create_users}},
       {.version = 2, .what = "offline messages", .statements = {create_offline_messages}},
       {.version = 3, .what = "what accounts keep", .statements = {create_documents}},
+      {.version = 4,
+       .what = "message archives",
+       .statements = {create_archive, "$own_index_of_contact"}},
   };
   return steps;
 }

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -22,7 +23,9 @@ struct SqlBytes {
 
 /// A value for a statement's next `?`. Refers to what it was made of.
 using SqlParameter = std::variant<std::uint64_t, std::string_view, SqlBytes>;
-using SqlParameters = std::initializer_list<SqlParameter>;
+
+/// The values of a statement, in the order of its `?`.
+using SqlParameters = std::span<const SqlParameter>;
 
 /// What a query found, one row at a time.
 class SqlRows {
@@ -49,9 +52,16 @@ class SqlConnection {
 
   /// Changes rows. Returns how many rows it met, also those that were as they now are.
   virtual std::uint64_t change(std::string_view statement, SqlParameters parameters) = 0;
+  std::uint64_t change(std::string_view statement, std::initializer_list<SqlParameter> parameters) {
+    return change(statement, SqlParameters(parameters.begin(), parameters.size()));
+  }
 
   /// Reads rows. The answer is used up before the next statement of the same text.
   virtual std::unique_ptr<SqlRows> query(std::string_view statement, SqlParameters parameters) = 0;
+  std::unique_ptr<SqlRows> query(std::string_view statement,
+                                 std::initializer_list<SqlParameter> parameters) {
+    return query(statement, SqlParameters(parameters.begin(), parameters.size()));
+  }
 };
 
 /// May work be done a second time when the connection was lost before its answer came?

@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::size_t page_max = 1'000;
 
+// Rows of an archive that are deleted by one statement.
+constexpr std::uint64_t archive_piece = 1'000;
+
 using boost::system::error_code;
 
 error_code check_keys(std::string_view local, std::string_view domain) {
@@ -86,10 +89,12 @@ asio::awaitable<Result<void>> SqlUserStore::create(std::string local, std::strin
                       " sha256_server_key, localpart, domainpart, created, changed)"
                       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, $now, $now)",
                       credentials, local, domain);
+    // hardening Q8: another node may have archived a message of a former account after its end.
+    db.change("DELETE FROM archive WHERE localpart = ? AND domainpart = ?", {local, domain});
     return {};
   };
   // Made twice, the second would find the account of the first and call it somebody else's.
-  return storage_.run("create", Repeat::unsafe, std::move(work));
+  return storage_.transact("create", Repeat::unsafe, std::move(work));
 }
 
 asio::awaitable<Result<void>> SqlUserStore::set_credentials(std::string local, std::string domain,
@@ -109,7 +114,31 @@ asio::awaitable<Result<void>> SqlUserStore::set_credentials(std::string local, s
   return storage_.run("set_credentials", Repeat::safe, std::move(work));
 }
 
+// An archive may be larger than one statement's time allows: it goes first, in pieces. The account
+// is there until all of it is gone.
+asio::awaitable<Result<void>> SqlUserStore::remove_archive(std::string local, std::string domain) {
+  const auto work = [=](SqlConnection& db) -> Result<std::uint64_t> {
+    if (const error_code refusal = check_keys(local, domain)) return refusal;
+    std::uint64_t last_of_piece = INT64_MAX;
+    {
+      const auto rows = db.query(
+          "SELECT arrived FROM archive WHERE localpart = ? AND domainpart = ?"
+          " ORDER BY arrived, origin LIMIT 1 OFFSET ?",
+          {local, domain, archive_piece});
+      if (rows->next()) last_of_piece = rows->number(0);
+    }
+    return db.change("DELETE FROM archive WHERE localpart = ? AND domainpart = ? AND arrived <= ?",
+                     {local, domain, last_of_piece});
+  };
+  while (true) {
+    const auto removed = co_await storage_.run("remove_archive", Repeat::safe, work);
+    if (removed.has_error()) co_return removed.error();
+    if (*removed == 0) co_return Result<void>();
+  }
+}
+
 asio::awaitable<Result<void>> SqlUserStore::remove(std::string local, std::string domain) {
+  if (auto done = co_await remove_archive(local, domain); done.has_error()) co_return done;
   auto work = [local = std::move(local),
                domain = std::move(domain)](SqlConnection& db) -> Result<void> {
     if (const error_code refusal = check_keys(local, domain)) return refusal;
@@ -121,9 +150,10 @@ asio::awaitable<Result<void>> SqlUserStore::remove(std::string local, std::strin
     db.change("DELETE FROM offline_messages WHERE localpart = ? AND domainpart = ?",
               {local, domain});
     db.change("DELETE FROM documents WHERE localpart = ? AND domainpart = ?", {local, domain});
+    db.change("DELETE FROM archive WHERE localpart = ? AND domainpart = ?", {local, domain});
     return {};
   };
-  return storage_.transact("remove", Repeat::unsafe, std::move(work));
+  co_return co_await storage_.transact("remove", Repeat::unsafe, std::move(work));
 }
 
 asio::awaitable<Result<std::vector<std::string>>> SqlUserStore::list(std::string domain,

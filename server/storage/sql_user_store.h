@@ -22,6 +22,8 @@ class SqlUserStore final : public UserStore {
                                                          std::size_t limit) override;
 
  private:
+  asio::awaitable<Result<void>> remove_archive(std::string local, std::string domain);
+
   Storage& storage_;
 };
 

@@ -67,14 +67,15 @@ class SqliteDatabase::Query final : public SqlRows {
   int bind(std::uint64_t value) {
     return sqlite3_bind_int64(statement_, at_, static_cast<sqlite3_int64>(value));
   }
+  // No bytes are none, but no pointer is NULL.
+  static const char* data_of(std::string_view value) { return value.empty() ? "" : value.data(); }
   int bind(std::string_view value) {
-    return sqlite3_bind_text64(statement_, at_, value.data(), value.size(), SQLITE_TRANSIENT,
+    return sqlite3_bind_text64(statement_, at_, data_of(value), value.size(), SQLITE_TRANSIENT,
                                SQLITE_UTF8);
   }
   int bind(SqlBytes bytes) {
-    // No bytes are none, but no pointer is NULL.
-    const char* const data = bytes.value.empty() ? "" : bytes.value.data();
-    return sqlite3_bind_blob64(statement_, at_, data, bytes.value.size(), SQLITE_TRANSIENT);
+    return sqlite3_bind_blob64(statement_, at_, data_of(bytes.value), bytes.value.size(),
+                               SQLITE_TRANSIENT);
   }
 
   sqlite3_stmt* const statement_;
@@ -84,6 +85,8 @@ class SqliteDatabase::Query final : public SqlRows {
 class SqliteDatabase::Connection final : public SqlConnection {
  public:
   explicit Connection(SqliteDatabase& database) : database_(database) {}
+
+  using SqlConnection::change, SqlConnection::query;
 
   std::uint64_t change(std::string_view statement, SqlParameters parameters) override {
     Query query(database_.prepare(statement), parameters);

@@ -42,8 +42,13 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
   void start();
 
   bool write(xmpp::SharedText bytes) override;
-  void pause() override { connection_->pause_reading(); }
-  void resume() override { connection_->resume_reading(); }
+  std::size_t queued_bytes() const override { return connection_->queued_bytes(); }
+  void pause() override {
+    if (pauses_++ == 0) connection_->pause_reading();
+  }
+  void resume() override {
+    if (--pauses_ == 0) connection_->resume_reading();
+  }
   void close(xmpp::StreamErrorCondition condition, std::string_view text = {},
              std::string_view application_xml = {}) override;
 
@@ -107,6 +112,7 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
   IdleWatch idle_;
   Phase phase_ = Phase::opening;
   int sasl_failures_ = 0;
+  int pauses_ = 0;
   bool header_sent_ = false;
   bool is_direct_tls_ = false;
   bool client_closed_ = false;

@@ -84,6 +84,12 @@ TEST(Slixmpp, GoesOnWithItsSessionOnTheOtherNode) {
   run("slixmpp_resumption.py", cluster);
 }
 
+TEST(Slixmpp, ReadsAgainWhatWasSaidPageByPage) {
+  const MariaDb database;
+  ClusterOfNodes cluster(database, "slixmpp_archive", 2);
+  run("slixmpp_archive.py", cluster);
+}
+
 TEST(Profanity, BefriendsSeesAndChatsOverTwoNodes) {
   const MariaDb database;
   ClusterOfNodes cluster(database, "profanity", 2);

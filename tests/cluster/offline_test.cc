@@ -1,5 +1,5 @@
-// Messages for people who are not there, and what an acknowledged message survives: whole nodes,
-// on the embedded store and on MySQL.
+// Messages for people who are not there, and what an acknowledged message survives without the
+// archive (archive_test.cc has the same with it): whole nodes, on the embedded store and on MySQL.
 
 #include <gtest/gtest.h>
 
@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/cluster/talk.h"
 #include "tests/support/eventually.h"
 #include "tests/support/mariadb.h"
 #include "tests/support/node_process.h"
@@ -20,61 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto nothing_comes = 600ms;  // More than two ticks of a loop.
-
-using Bodies = std::vector<std::string>;
-
-XmppClient client_at(const NodeProcess& node, const std::string& user, const std::string& resource,
-                     bool is_available = true) {
-  return XmppClient::login(node.c2s_port(), user + "@localhost/" + resource, user, is_available);
-}
-
-void say(XmppClient& from, const std::string& to, const std::string& body,
-         const std::string& type = "chat", const std::string& more = "") {
-  from.send("<message type='" + type + "' id='" + body + "' to='" + to + "'><body>" + body +
-            "</body>" + more + "</message>");
-}
-
-std::string body_of(const xmpp::Stanza& message) {
-  return message.root().child("body", xmpp::ns::client).text();
-}
-
-/// The bodies of the next `count` messages, and of any that come after them unasked.
-Bodies hear(XmppClient& client, std::size_t count) {
-  Bodies bodies;
-  while (true) {
-    const auto message =
-        client.receive_message(bodies.size() < count ? XmppClient::patience : nothing_comes);
-    if (!message) return bodies;
-    bodies.push_back(message->type() == "error" ? "error" : body_of(*message));
-  }
-}
-
-/// The next `<a/>`: its `h`. What comes before is dropped.
-std::string next_ack(XmppClient& client, std::chrono::milliseconds limit = XmppClient::patience) {
-  const auto until = std::chrono::steady_clock::now() + limit;
-  while (std::chrono::steady_clock::now() < until) {
-    const auto element = client.receive(limit);
-    if (!element) break;
-    if (element->root().is("a", xmpp::ns::sm3)) return std::string(element->root().attr("h"));
-  }
-  return "none";
-}
-
-void enable_acks(XmppClient& client) {
-  client.send("<enable xmlns='urn:xmpp:sm:3'/>");
-  while (const auto element = client.receive()) {
-    if (element->root().is("enabled", xmpp::ns::sm3)) return;
-  }
-  FAIL() << "acks were not enabled";
-}
-
-void acknowledge(XmppClient& client, int handled) {
-  client.send("<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(handled) + "'/>");
-}
-
-constexpr const char* request = "<r xmlns='urn:xmpp:sm:3'/>";
-constexpr const char* available = "<presence/>";
+constexpr const char* without_archive = "--archive-enabled=false";
 
 /// A node or a cluster, and what stands in its place after a restart.
 class Offline : public testing::TestWithParam<std::string> {
@@ -83,6 +30,7 @@ class Offline : public testing::TestWithParam<std::string> {
   static void TearDownTestSuite() { database_.reset(); }
 
   void start(std::vector<std::string> flags = {}) {
+    flags.emplace_back(without_archive);
     if (GetParam() == "mysql") {
       static int made = 0;
       cluster_ = std::make_unique<ClusterOfNodes>(*database_, "offline" + std::to_string(++made), 2,
@@ -273,7 +221,7 @@ class OfflineCluster : public testing::Test {
   ClusterOfNodes cluster_of(std::size_t size) {
     static int made = 0;
     schema_ = "kill" + std::to_string(++made);
-    return {*database_, schema_, size};
+    return {*database_, schema_, size, {without_archive}};
   }
 
   static inline std::unique_ptr<MariaDb> database_;
