@@ -20,6 +20,7 @@
 #include "server/config/secret.h"
 #include "server/log/log.h"
 #include "server/node/server_node.h"
+#include "server/node/storage_options.h"
 #include "server/node/storage_report.h"
 #include "server/storage/open_storage.h"
 #include "server/stream/tls_context.h"
@@ -46,26 +47,6 @@ boost::system::result<Secret, std::string> secret_from(const std::string& path, 
             std::string(key) + ": " + secret.error().message + "\n  fix: " + secret.error().fix};
   }
   return *std::move(secret);
-}
-
-StorageOptions storage_options(const LoadedConfig& loaded, const Secret& password) {
-  StorageOptions options;
-  options.sqlite_path = loaded.config.storage.sqlite;
-  if (loaded.migrate == Migrate::never) options.schema = SchemaPolicy::keep;
-  if (const auto& mysql = loaded.config.mysql) {
-    MysqlStorageOptions database;
-    database.host = mysql->host;
-    database.port = mysql->port;
-    database.socket = mysql->socket;
-    database.user = mysql->user;
-    database.password = password.reveal();
-    database.database = mysql->database;
-    if (mysql->tls) database.tls_ca = mysql->tls_ca;
-    database.connections = mysql->connections;
-    database.connect_timeout = database.query_timeout = mysql->timeout;
-    options.mysql = database;
-  }
-  return options;
 }
 
 /// Opens the storage; a database that is away is waited for, for `patience`.

@@ -6,6 +6,7 @@
 #include "server/config/load.h"
 #include "server/config/quantity.h"
 #include "server/ctl/commands.h"
+#include "server/ctl/copy_store.h"
 #include "server/ctl/password.h"
 
 namespace server::ctl {
@@ -32,6 +33,7 @@ struct Arguments {
   std::string condition;
   std::string timeout = "60s";
   std::string config_file = "meerkat.toml";
+  StoreCopy copy;
 };
 
 /// `meerkatctl check config`: the node's own check, here.
@@ -154,12 +156,25 @@ int run(int argc, char** argv) {
   CLI::App* config = check->add_subcommand("config", "a configuration file");
   config->add_option("--config", arguments.config_file, "the file")->capture_default_str();
 
+  CLI::App* store = app.add_subcommand("store", "what is stored");
+  store->require_subcommand(1);
+  CLI::App* copy =
+      store->add_subcommand("copy", "from SQLite to MySQL or back, with no node running");
+  copy->add_option("--from", arguments.copy.from, "a configuration file: its storage")->required();
+  copy->add_option("--to", arguments.copy.to, "another one: its storage, which is empty")
+      ->required();
+  copy->add_flag("--replace", arguments.copy.replaces, "empty it first");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? done : bad_command_line;
   }
   if (app.got_subcommand("check")) return check_config(arguments.config_file);
+  if (app.got_subcommand("store")) {
+    return copy_store(arguments.copy,
+                      {.out = std::cout, .err = std::cerr, .is_json = arguments.output == "json"});
+  }
   return run_on_nodes(app, arguments);
 }
 

@@ -2,8 +2,7 @@
 
 #include <utility>
 
-#include "server/storage/mysql_database.h"
-#include "server/storage/sqlite_database.h"
+#include "server/storage/open_database.h"
 
 namespace server {
 namespace {
@@ -16,19 +15,14 @@ constexpr std::size_t sqlite_threads = 2;
 
 boost::system::result<std::unique_ptr<Storage>, OpenFailure> open_storage(StorageOptions options,
                                                                           StorageEvents& events) {
-  BlockingPoolOptions pool{.threads = sqlite_threads,
+  auto database = open_database(options, events);
+  if (database.has_error()) return database.error();
+  BlockingPoolOptions pool{.threads = options.mysql ? options.mysql->connections : sqlite_threads,
                            .queue_max = options.queue_max,
                            .wait_max = options.wait_max,
                            .on_waited = {}};
-  if (options.mysql) {
-    auto database = MysqlDatabase::open(*options.mysql, options.schema, events);
-    if (database.has_error()) return database.error();
-    pool.threads = options.mysql->connections;
-    return std::make_unique<Storage>("mysql", std::move(*database), std::move(pool), events);
-  }
-  auto database = SqliteDatabase::open(options.sqlite_path, options.schema, events);
-  if (database.has_error()) return database.error();
-  return std::make_unique<Storage>("sqlite", std::move(*database), std::move(pool), events);
+  return std::make_unique<Storage>(options.mysql ? "mysql" : "sqlite", *std::move(database),
+                                   std::move(pool), events);
 }
 
 }  // namespace server

@@ -39,5 +39,8 @@ printf 'loops = 1\n' >meerkat.toml
 expect 1 'meerkat.toml: error: domains is missing' "$ctl" check config
 printf 'domains = ["a"]\n' >meerkat.toml
 expect 0 'meerkat.toml: no errors' "$ctl" check config
+expect 64 '--to is required' "$ctl" store copy --from=meerkat.toml
+expect 64 'absent.toml' "$ctl" store copy --from=meerkat.toml --to=absent.toml
+expect 1 'both stores are of one kind' "$ctl" store copy --from=meerkat.toml --to=meerkat.toml
 
 [ "$failures" = 0 ]
