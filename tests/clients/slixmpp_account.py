@@ -9,7 +9,7 @@ import asyncio
 import sys
 
 from slixmpp.exceptions import IqError
-from slixmpp_client import PATIENCE, Client, expect, log_in, log_out, run
+from slixmpp_client import PATIENCE, Client, ask_until, expect, log_in, log_out, run
 
 
 class Person(Client):
@@ -57,11 +57,10 @@ async def activity(romeo, juliet):
     expect(here[0] == 0, f"of who is here Romeo was told {here}")
     juliet.send_presence(ptype="unavailable", pstatus="to the friar's cell")
     await juliet.sent()
-    for _ in range(PATIENCE * 10):  # It is stored in the background.
-        gone = await last_activity(romeo, "juliet@localhost")
-        if isinstance(gone, tuple) and gone[1]:
-            break
-        await asyncio.sleep(0.1)
+    gone = await ask_until(  # It is stored in the background.
+        lambda: last_activity(romeo, "juliet@localhost"),
+        lambda answer: isinstance(answer, tuple) and answer[1],
+    )
     expect(gone[0] < 60 and gone[1] == "to the friar's cell", f"Romeo was told {gone}")
     juliet.send_presence()
     await juliet.sent()

@@ -6,7 +6,7 @@ Usage: slixmpp_archive.py PORT_OF_ROMEO PORT_OF_JULIET
 
 import asyncio
 
-from slixmpp_client import PATIENCE, Client, expect, log_in, log_out, run
+from slixmpp_client import PATIENCE, Client, ask_until, expect, log_in, log_out, run
 
 MESSAGES = 25
 PAGE = 10
@@ -54,11 +54,9 @@ async def main():
         expect(await asyncio.wait_for(listener.heard.get(), PATIENCE) == body, f"no {body}")
 
     for reader, other in ((romeo, juliet), (juliet, romeo)):
-        for _ in range(PATIENCE * 10):  # The last ones may be on their way there.
-            bodies, pages = await reader.archived()
-            if len(bodies) == MESSAGES:
-                break
-            await asyncio.sleep(0.1)
+        bodies, pages = await ask_until(  # The last ones may be on their way there.
+            reader.archived, lambda answer: len(answer[0]) == MESSAGES
+        )
         expect(bodies == said, f"the archive of {reader.boundjid} has {bodies}")
         expect(pages == 3, f"{MESSAGES} messages came on {pages} pages")
         bodies, _ = await reader.archived(with_jid=other.boundjid.bare)

@@ -45,6 +45,15 @@ def expect(condition, what):
         sys.exit(f"FAILED: {what}")
 
 
+async def ask_until(ask, is_right):
+    """The first right answer, or the last one before PATIENCE is over. `ask` is a round trip."""
+    deadline = asyncio.get_event_loop().time() + PATIENCE
+    answer = await ask()
+    while not is_right(answer) and asyncio.get_event_loop().time() < deadline:
+        answer = await ask()
+    return answer
+
+
 async def log_in(*clients):
     """Logs the clients in, each at the port of 127.0.0.1 that the command line has for it."""
     for client, port in zip(clients, sys.argv[1:]):
