@@ -126,8 +126,8 @@ bool RecordShard::at_key(const Entry& entry, const RecordView& key) {
 }
 
 // The hash's part of all hashes, taken of the slots: they need not be a power of two.
-std::size_t RecordShard::home(std::uint32_t hash) const {
-  return static_cast<std::size_t>((std::uint64_t{hash} * capacity_) >> 32);
+std::size_t RecordShard::home(std::uint32_t hash, std::size_t capacity) {
+  return static_cast<std::size_t>((std::uint64_t{hash} * capacity) >> 32);
 }
 
 std::size_t RecordShard::locate(std::uint64_t hash, const RecordView& key) const {
@@ -234,7 +234,11 @@ void RecordShard::visit_owner(NodeRef owner, FunctionRef<void(const RecordView&)
 }
 
 void RecordShard::prefetch(std::uint64_t hash) const {
-  if (capacity_ != 0) __builtin_prefetch(&slots_[home(fold(hash))]);
+  // Of two moments, perhaps: then it is an address of nothing, which does no harm.
+  const auto slots = reinterpret_cast<std::uintptr_t>(slots_seen_.load(std::memory_order_relaxed));
+  const std::size_t at = home(fold(hash), capacity_seen_.load(std::memory_order_relaxed));
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): it may point outside of any array.
+  __builtin_prefetch(reinterpret_cast<const void*>(slots + at * sizeof(Slot)));
 }
 
 bool RecordShard::take_some(Walk& walk, NodeRef owner, Kept kept) {
@@ -286,6 +290,8 @@ void RecordShard::lay_out(std::size_t capacity) {
   }
   taken_ = size_;
   ++layout_;
+  slots_seen_.store(slots_.get(), std::memory_order_relaxed);
+  capacity_seen_.store(capacity_, std::memory_order_relaxed);
 }
 
 }  // namespace replication

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -54,7 +55,8 @@ class RecordShard {
   /// The owner's records alone, at little more than the cost of looking at these.
   void visit_owner(NodeRef owner, FunctionRef<void(const RecordView&)> visit) const;
 
-  /// Fetches what a put() or erase() of this hash reads first.
+  /// Fetches what a put() or erase() of this hash reads first. Needs no lock: at worst it fetches
+  /// in vain.
   void prefetch(std::uint64_t hash) const;
 
   /// Which of an owner's records a walk leaves alone: those of an epoch, or none.
@@ -96,7 +98,8 @@ class RecordShard {
   static Entry* make(std::uint64_t hash, const RecordView& record);
   static RecordView view(const Entry& entry);
   static bool at_key(const Entry& entry, const RecordView& key);
-  std::size_t home(std::uint32_t hash) const;
+  std::size_t home(std::uint32_t hash) const { return home(hash, capacity_); }
+  static std::size_t home(std::uint32_t hash, std::size_t capacity);
   std::size_t after(std::size_t at) const { return at + 1 == capacity_ ? 0 : at + 1; }
   std::size_t locate(std::uint64_t hash, const RecordView& key) const;
   Entry* vacate(std::size_t at);
@@ -110,6 +113,10 @@ class RecordShard {
   std::size_t taken_ = 0;  // Slots with a record, or that had one.
   std::size_t size_ = 0;
   std::uint64_t layout_ = 0;  // Counts lay_out().
+
+  // For prefetch(): where the slots are.
+  std::atomic<const Slot*> slots_seen_{nullptr};
+  std::atomic<std::size_t> capacity_seen_{0};
 };
 
 }  // namespace replication

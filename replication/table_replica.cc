@@ -52,7 +52,9 @@ bool TableCore::apply(NodeRef owner, std::string_view entries, std::uint64_t& co
       well_formed = entry && (entry->operation == Entry::Operation::erase || !options_.unique ||
                               entry->record.size() >= 8);
       if (!well_formed) break;
-      some[size++] = {.entry = *entry, .hash = hash(entry->group)};
+      const std::uint64_t at = hash(entry->group);
+      shard_for(at).records.prefetch(at);
+      some[size++] = {.entry = *entry, .hash = at};
     }
     count += size;
     apply(owner, std::span(some).first(size));
@@ -72,9 +74,7 @@ void TableCore::apply(NodeRef owner, std::span<const Incoming> entries) {
     Shard& shard = shard_for(entries.front().hash);
     std::unique_lock lock(shard.mutex);
     std::size_t together = 1;
-    for (; together < entries.size() && &shard_for(entries[together].hash) == &shard; ++together) {
-      shard.records.prefetch(entries[together].hash);
-    }
+    while (together < entries.size() && &shard_for(entries[together].hash) == &shard) ++together;
     for (const Incoming& incoming : entries.first(together)) {
       const Entry& entry = incoming.entry;
       RecordView view{
