@@ -73,9 +73,10 @@ class Listener {
 };
 
 /// All that the links of a node need of the outside world: the time, chance, the network, and one
-/// thread (the link thread) that runs their tasks one after the other. The real one is
-/// asio_environment(); the simulation in tests/replication/simulation has another, so that the same
-/// code runs there on virtual time. It is asked per read, write and timer, never per record.
+/// thread (the link thread) that runs their tasks one after the other. The real ones are
+/// asio_environment(), with a thread of its own or on the application's loop; the simulation in
+/// tests/replication/simulation has another, so that the same code runs there on virtual time. It
+/// is asked per read, write and timer, never per record.
 ///
 /// Threads: members marked [any thread]; all else from start() or from a task.
 /// Design: docs/design/0007-simulation.md
@@ -90,7 +91,8 @@ class Environment {
   /// [any thread] The only clock that links, tables' waits and heartbeats look at.
   virtual Time now() const = 0;
 
-  /// [any thread] Runs `task` soon, after those that were posted before.
+  /// [any thread] Runs `task` soon, after those that were posted before: from a task, at the end of
+  /// the loop's turn.
   virtual void post(Task task) = 0;
 
   /// Runs `task` after so long.
@@ -110,11 +112,15 @@ class Environment {
   /// Tasks run from here on.
   virtual void start() = 0;
 
-  /// [any thread] No task runs after the present one.
-  virtual void finish() = 0;
+  /// No task runs after the present one, but then `last`. Once.
+  virtual void finish(Task last) = 0;
 
-  /// Waits for finish(), if there was a start(). Not from a task. Once or more.
+  /// [any thread] Waits for finish(), if there was a start(). Not from a task. Once or more.
   virtual void join() = 0;
+
+  /// No task runs once it returns, finished or not. Not from a task, or, on the application's loop,
+  /// from there unless nobody runs it. Once or more.
+  virtual void close() = 0;
 
   /// [any thread] Eight of random_bytes().
   std::uint64_t random_number() {

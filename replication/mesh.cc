@@ -30,8 +30,7 @@ Mesh::Mesh(NodeState& node)
       random_(static_cast<std::mt19937::result_type>(environment_.random_number())) {}
 
 Mesh::~Mesh() {
-  environment_.finish();
-  environment_.join();
+  environment_.close();
   for (auto& [name, peer] : peers_) {
     if (peer.link && peer.link->carrier() != nullptr) peer.link->carrier()->end();
   }
@@ -51,9 +50,14 @@ Result<void> Mesh::start() {
   return {};
 }
 
-void Mesh::leave(std::chrono::milliseconds drain) {
-  if (!running_) return;
-  environment_.post([this, until = environment_.now() + drain] { begin_stop(until); });
+void Mesh::leave(std::chrono::milliseconds drain, Environment::Task done) {
+  if (!running_) {
+    done();
+    return;
+  }
+  environment_.post([this, until = environment_.now() + drain, done = std::move(done)] {
+    begin_stop(until, done);
+  });
 }
 
 bool Mesh::wait_joined(Deadline deadline) const {
@@ -106,13 +110,21 @@ void Mesh::pump() {
 }
 
 void Mesh::settle_waits(Time now) {
+  const bool posted = !ended_.empty();
   for (std::size_t table = 0; table < node_.tables.size(); ++table) {
     Position acked = node_.tables[table]->position();
     for (auto& [name, peer] : peers_) {
       if (peer.counted) acked = std::min(acked, acked_by(peer, table));
     }
-    node_.tables[table]->settle_waits(acked, now);
+    node_.tables[table]->settle_waits(acked, now, ended_);
   }
+  if (!posted && !ended_.empty()) environment_.post([this] { report_ended(); });
+}
+
+// In a task of its own: who waited may go on right here, and may do what it wants, down to the
+// destruction of this node. All that it writes leaves after that, in one go.
+void Mesh::report_ended() {
+  for (auto& wait : std::exchange(ended_, {})) wait.done(wait.error);
 }
 
 Position Mesh::acked_by(const Peer& peer, std::size_t table) const {
@@ -257,7 +269,8 @@ void Mesh::apply_peers(const std::vector<PeerAddress>& listed) {
   publish();
 }
 
-void Mesh::begin_stop(Time drain_until) {
+void Mesh::begin_stop(Time drain_until, Environment::Task done) {
+  stopped_handlers_.push_back(std::move(done));
   if (drain_until_) return;
   drain_until_ = drain_until;
   listener_->close();
@@ -306,13 +319,18 @@ void Mesh::go_on_stopping(Time now) {
     if (peer.ref) hand_back(*peer.ref);
     if (peer.link) peer.link->close(Errc::stopped);
   }
-  for (auto& table : node_.tables) table->fail_waits(Errc::stopped);
+  for (auto& table : node_.tables) table->fail_waits(Errc::stopped, ended_);
   {
     std::lock_guard lock(joined_mutex_);
     stopped_ = true;
   }
   joined_changed_.notify_all();
-  environment_.finish();
+  environment_.finish(
+      [ended = std::make_shared<std::vector<TableCore::EndedWait>>(std::exchange(ended_, {})),
+       handlers = std::exchange(stopped_handlers_, {})] {
+        for (auto& wait : *ended) wait.done(wait.error);
+        for (const auto& handler : handlers) handler();
+      });
 }
 
 void Mesh::say_goodbye(Link& link) {

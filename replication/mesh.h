@@ -37,9 +37,9 @@ class Mesh : private LinkHost {
 
   Result<void> start();
 
-  /// Leaves in order: up to `drain` for what is queued, then the goodbye; ends in the environment's
-  /// finish().
-  void leave(std::chrono::milliseconds drain);  // [any thread]
+  /// [any thread] Leaves in order: up to `drain` for what is queued, then the goodbye; ends in the
+  /// environment's finish(), then `done`. Calls it at once when it does not run.
+  void leave(std::chrono::milliseconds drain, Environment::Task done);
 
   void set_peers(std::vector<PeerAddress> peers);    // [any thread]
   void use_tls(std::shared_ptr<const LinkTls> tls);  // [any thread]
@@ -138,8 +138,9 @@ class Mesh : private LinkHost {
   void wake_at_each();
   void gather_writes();
   void settle_waits(Time now);
+  void report_ended();
   void apply_peers(const std::vector<PeerAddress>& listed);
-  void begin_stop(Time drain_until);
+  void begin_stop(Time drain_until, Environment::Task done);
   void go_on_stopping(Time now);
   void say_goodbye(Link& link);
   void sweep_some();
@@ -212,6 +213,8 @@ class Mesh : private LinkHost {
   std::optional<Time> drain_until_;  // Set: stopping.
   bool leaving_ = false;             // Goodbye has been said over relayed links,
   bool left_ = false;                // and over the direct ones.
+  std::vector<Environment::Task> stopped_handlers_;
+  std::vector<TableCore::EndedWait> ended_;  // Since report_ended() was posted.
   std::map<std::string, ErrorCode> reported_;
   std::mt19937 random_;
   std::uint16_t listen_port_ = 0;

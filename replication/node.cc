@@ -104,8 +104,12 @@ Result<void> Node::start() {
 }
 
 void Node::stop(std::chrono::milliseconds drain) {
-  state_->mesh->leave(drain);
+  stop(drain, [] {});
   state_->environment->join();
+}
+
+void Node::stop(std::chrono::milliseconds drain, std::function<void()> done) {
+  state_->mesh->leave(drain, std::move(done));
 }
 
 void Node::set_peers(std::vector<PeerAddress> peers) { state_->mesh->set_peers(std::move(peers)); }

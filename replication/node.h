@@ -77,15 +77,17 @@ struct NodeOptions {
 /// Tables are made between construction and `start()`, and destroyed after `stop()`.
 ///
 /// Threads: the node runs one thread of its own for all links, so that heartbeats survive a busy
-/// server. Members marked [any thread] may be called from any thread; handlers and Events are
-/// called on the link thread and must return soon.
+/// server; or it lives on the application's loop, which is cheaper for who writes and waits there
+/// (asio_environment.h). Either is its link thread. Members marked [any thread] may be called from
+/// any thread; handlers and Events are called on the link thread and must return soon.
 /// Design: docs/design/0003-owned-records.md; bytes: docs/protocol.md.
 class Node {
  public:
   /// `events` must outlive the node.
   Node(NodeOptions options, Events& events);
 
-  /// On another clock and network than the operating system's, for tests (environment.h).
+  /// On the application's loop (asio_environment.h); or, for tests, on another clock and network
+  /// than the operating system's.
   Node(NodeOptions options, Events& events, std::unique_ptr<Environment> environment);
 
   /// Without a `stop()` before it the peers see the node vanish, as when its process dies: no
@@ -107,13 +109,20 @@ class Node {
   void on_message(MessageHandler handler);
   void on_undelivered(UndeliveredHandler handler);
 
-  /// Listens and starts the link thread. Errors: those of listening (address in use, …).
+  /// Listens and starts the link thread, if it is its own. Errors: those of listening (address in
+  /// use, …).
   Result<void> start();
 
   /// Leaves in order: waits up to `drain` for queued messages to be acknowledged, says goodbye (the
   /// peers drop this node's records at once), hands back what no peer acknowledged, ends the
-  /// thread. Pending waits end with `stopped`. Not from the link thread.
+  /// thread or leaves the loop. Pending waits end with `stopped`. Blocks: not from the link thread,
+  /// which must be running.
   void stop(std::chrono::milliseconds drain = std::chrono::milliseconds(1000));
+
+  /// The same without waiting, once. Calls `done` on the link thread as the last of all (at once,
+  /// if the node does not run); on the application's loop the node may be destroyed there. For
+  /// coroutines: replication/replicated.h.
+  void stop(std::chrono::milliseconds drain, std::function<void()> done);
 
   /// [any thread] The peers that discovery knows. They are dialled until they answer, and so is who
   /// has dialled this node, until a list lacks it. A link to a peer that is no longer listed stays

@@ -13,6 +13,7 @@
 #include "replication/error.h"
 #include "replication/node.h"
 #include "replication/node_id.h"
+#include "replication/replicated_handler.h"
 #include "replication/status.h"
 #include "replication/table_core.h"
 
@@ -110,12 +111,11 @@ class Table {
   /// [any thread] The position of this node's last write.
   Position position() const { return core_.position(); }
 
-  /// [any thread] Calls `done` on the link thread when every live peer has applied this node's log
-  /// up to `position`. A peer that lags more than `NodeOptions::lag_max` is left out, and reported
-  /// to Events. Errors: deadline_passed (the write stays and still travels), stopped.
-  /// For coroutines: replication/replicated.h.
-  void when_replicated(Position position, Deadline deadline,
-                       std::function<void(boost::system::error_code)> done) {
+  /// [any thread] Calls `done` on the link thread, in a turn of its own, when every live peer has
+  /// applied this node's log up to `position`. A peer that lags more than `NodeOptions::lag_max` is
+  /// left out, and reported to Events. Errors: deadline_passed (the write stays and still travels);
+  /// stopped, which may come from inside this call. For coroutines: replication/replicated.h.
+  void when_replicated(Position position, Deadline deadline, ReplicatedHandler done) {
     core_.when_replicated(position, deadline, std::move(done));
   }
 

@@ -298,21 +298,19 @@ Result<void> TableCore::wait_replicated(Position position, Deadline deadline) {
   return {};
 }
 
-void TableCore::settle_waits(Position acked, Deadline now) {
-  std::vector<Wait> reached;
-  std::vector<Wait> late;
+void TableCore::settle_waits(Position acked, Deadline now, std::vector<EndedWait>& ended) {
   waits_.with([&](Waits& waits) {
     waits.settled = acked;
     auto& all = waits.by_position;
-    const auto end = std::ranges::upper_bound(all, acked, {}, &Wait::position);
-    reached.assign(std::move_iterator(all.begin()), std::move_iterator(end));
-    all.erase(all.begin(), end);
+    for (; !all.empty() && all.front().position <= acked; all.pop_front()) {
+      ended.push_back({.done = std::move(all.front().done), .error = {}});
+    }
     if (now < waits.next_deadline) return;
     waits.next_deadline = Deadline::max();
     std::deque<Wait> in_time;
     for (Wait& wait : all) {
       if (wait.deadline <= now) {
-        late.push_back(std::move(wait));
+        ended.push_back({.done = std::move(wait.done), .error = Errc::deadline_passed});
       } else {
         waits.next_deadline = std::min(waits.next_deadline, wait.deadline);
         in_time.push_back(std::move(wait));
@@ -320,16 +318,14 @@ void TableCore::settle_waits(Position acked, Deadline now) {
     }
     all.swap(in_time);
   });
-  for (Wait& wait : reached) wait.done({});
-  for (Wait& wait : late) wait.done(Errc::deadline_passed);
 }
 
-void TableCore::fail_waits(boost::system::error_code error) {
-  auto failed = waits_.with([&](Waits& waits) {
+void TableCore::fail_waits(boost::system::error_code error, std::vector<EndedWait>& ended) {
+  waits_.with([&](Waits& waits) {
     waits.closed = error;
-    return std::exchange(waits.by_position, {});
+    for (Wait& wait : waits.by_position) ended.push_back({std::move(wait.done), error});
+    waits.by_position.clear();
   });
-  for (Wait& wait : failed) wait.done(error);
 }
 
 }  // namespace replication

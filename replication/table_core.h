@@ -23,6 +23,7 @@
 #include "replication/log_ring.h"
 #include "replication/node_id.h"
 #include "replication/record_shard.h"
+#include "replication/replicated_handler.h"
 #include "replication/status.h"
 
 namespace replication {
@@ -69,7 +70,6 @@ class TableCore {
   using Visit = FunctionRef<void(const RecordView&)>;
   using Watcher = std::function<void(bool put, const RecordView&)>;
   using LostHandler = std::function<void(const RecordView& ours, NodeRef winner)>;
-  using ReplicatedHandler = std::function<void(boost::system::error_code)>;
 
   /// Of the hash that says which shard a group is in, and where there. Clients choose keys, so they
   /// must not know either.
@@ -140,11 +140,17 @@ class TableCore {
   /// The owner is gone: whatever it sends next begins with a snapshot.
   void forget_replica(NodeRef owner);
 
-  /// Ends waits up to `acked`, and those whose deadline is before `now`.
-  void settle_waits(Position acked, Deadline now);
+  /// A wait that is over, and how; its handler has yet to be called.
+  struct EndedWait {
+    ReplicatedHandler done;
+    boost::system::error_code error;
+  };
+
+  /// Ends waits up to `acked`, and those whose deadline is before `now`: into `ended`.
+  void settle_waits(Position acked, Deadline now, std::vector<EndedWait>& ended);
 
   /// Ends all waits, present and future, with `error`.
-  void fail_waits(boost::system::error_code error);
+  void fail_waits(boost::system::error_code error, std::vector<EndedWait>& ended);
 
   /// Erases own records that lost against another owner's when they were written.
   void resolve_pending_conflicts();

@@ -9,36 +9,40 @@
 
 namespace replication {
 
-TcpConnection::TcpConnection(asio::io_context& io, Tcp::socket socket)
-    : socket_(std::move(socket)), resolver_(io) {
+TcpConnection::TcpConnection(const LinkLoop& loop, Tcp::socket socket)
+    : loop_(loop), socket_(std::move(socket)), resolver_(loop.io) {
   connected();
 }
 
 void TcpConnection::dial(const std::string& host, std::uint16_t port,
                          Environment::DialHandler done) {
-  auto on_connected = [this, done = std::move(done)](ErrorCode error, const Tcp::endpoint&) {
-    if (!error) connected();
-    done(error);
-  };
+  auto on_connected =
+      loop_.task([this, done = std::move(done)](ErrorCode error, const Tcp::endpoint&) {
+        if (!error) connected();
+        done(error);
+      });
   ErrorCode no_address;
   auto address = asio::ip::make_address(host, no_address);
   if (!no_address) {
     const Tcp::endpoint endpoint(address, port);
-    socket_.async_connect(endpoint, [on_connected = std::move(on_connected),
-                                     endpoint](ErrorCode error) { on_connected(error, endpoint); });
+    socket_.async_connect(
+        endpoint, [on_connected = std::move(on_connected), endpoint](ErrorCode error) mutable {
+          on_connected(error, endpoint);
+        });
     return;
   }
-  resolver_.async_resolve(host, std::to_string(port),
-                          [this, on_connected = std::move(on_connected)](
-                              ErrorCode error, const Tcp::resolver::results_type& results) {
-                            // A look-up may end well after it was given up.
-                            if (closed_) error = asio::error::operation_aborted;
-                            if (error) {
-                              on_connected(error, {});
-                            } else {
-                              asio::async_connect(socket_, results, on_connected);
-                            }
-                          });
+  resolver_.async_resolve(
+      host, std::to_string(port),
+      loop_.task([this, on_connected = std::move(on_connected)](
+                     ErrorCode error, const Tcp::resolver::results_type& results) mutable {
+        // A look-up may end well after it was given up.
+        if (closed_) error = asio::error::operation_aborted;
+        if (error) {
+          on_connected(error, Tcp::endpoint());
+        } else {
+          asio::async_connect(socket_, results, std::move(on_connected));
+        }
+      }));
 }
 
 void TcpConnection::connected() {
@@ -50,12 +54,13 @@ void TcpConnection::connected() {
 }
 
 void TcpConnection::read(std::span<char> buffer, ReadHandler done) {
-  socket_.async_read_some(asio::buffer(buffer.data(), buffer.size()), std::move(done));
+  socket_.async_read_some(asio::buffer(buffer.data(), buffer.size()), loop_.task(std::move(done)));
 }
 
 void TcpConnection::write(std::string_view bytes, WriteHandler done) {
-  asio::async_write(socket_, asio::buffer(bytes),
-                    [done = std::move(done)](ErrorCode error, std::size_t) { done(error); });
+  asio::async_write(
+      socket_, asio::buffer(bytes),
+      loop_.task([done = std::move(done)](ErrorCode error, std::size_t) { done(error); }));
 }
 
 void TcpConnection::write_now(std::string_view bytes) {

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <string>
 
 #include "replication/environment.h"
+#include "replication/link_loop.h"
 
 namespace replication {
 
@@ -17,10 +17,11 @@ class TcpConnection : public Connection {
   using Tcp = asio::ip::tcp;
 
   /// Not connected yet.
-  explicit TcpConnection(asio::io_context& io) : socket_(io), resolver_(io) {}
+  explicit TcpConnection(const LinkLoop& loop)
+      : loop_(loop), socket_(loop.io), resolver_(loop.io) {}
 
   /// Accepted.
-  TcpConnection(asio::io_context& io, Tcp::socket socket);
+  TcpConnection(const LinkLoop& loop, Tcp::socket socket);
 
   void dial(const std::string& host, std::uint16_t port, Environment::DialHandler done);
 
@@ -34,6 +35,7 @@ class TcpConnection : public Connection {
  private:
   void connected();
 
+  const LinkLoop loop_;
   Tcp::socket socket_;
   Tcp::resolver resolver_;
   std::string remote_address_;

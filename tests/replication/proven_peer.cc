@@ -15,7 +15,7 @@
 namespace replication {
 
 ProvenPeer::ProvenPeer(std::uint16_t port, const std::string& name, std::uint64_t incarnation)
-    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), decoder_(hello_bytes_max) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
@@ -32,15 +32,14 @@ ProvenPeer::ProvenPeer(std::uint16_t port, const std::string& name, std::uint64_
                        .nonce = std::string(nonce_bytes, 'n'),
                        .secret = options.secret},
                       [](const Hello&) { return boost::system::error_code(); });
-  FrameDecoder decoder(hello_bytes_max);
   send(handshake.start());
   for (bool proven = false; !proven;) {
-    auto next = decoder.next();
+    auto next = decoder_.next();
     if (!next) throw std::runtime_error("answered with no frame");
     if (!*next) {
       const std::string bytes = read_some();
       if (bytes.empty()) throw std::runtime_error("closed before the proof");
-      decoder.feed(bytes);
+      decoder_.feed(bytes);
       continue;
     }
     const Handshake::Step step = handshake.take(**next);
@@ -48,6 +47,7 @@ ProvenPeer::ProvenPeer(std::uint16_t port, const std::string& name, std::uint64_
     send(step.send);
     proven = step.proven;
   }
+  decoder_.set_frame_bytes_max(options.frame_bytes_max);
 }
 
 ProvenPeer::~ProvenPeer() { ::close(socket_); }
@@ -65,6 +65,18 @@ std::string ProvenPeer::read_some() {
   char buffer[4096];
   const ssize_t size = ::recv(socket_, buffer, sizeof buffer, 0);
   return size > 0 ? std::string(buffer, static_cast<std::size_t>(size)) : std::string();
+}
+
+std::string ProvenPeer::next(FrameKind kind) {
+  for (;;) {
+    auto next = decoder_.next();
+    if (!next) return {};
+    if (*next && (*next)->kind == kind) return std::string((*next)->body);
+    if (*next) continue;
+    const std::string bytes = read_some();
+    if (bytes.empty()) return {};
+    decoder_.feed(bytes);
+  }
 }
 
 bool ProvenPeer::is_closed() {

@@ -23,6 +23,10 @@ class ProvenPeer {
   /// As much as the other side takes; false: it took not all of it, having closed the link.
   bool send(std::string_view bytes);
 
+  /// The body of the next frame of that kind, skipping others; empty when the other side closes or
+  /// sends none for some seconds. Before is_closed(), if at all.
+  std::string next(FrameKind kind);
+
   /// Waits until the other side closes; false: it does not, for some seconds. What comes before is
   /// not looked at.
   bool is_closed();
@@ -31,6 +35,7 @@ class ProvenPeer {
   std::string read_some();
 
   int socket_ = -1;
+  FrameDecoder decoder_;
 };
 
 /// One whole frame.

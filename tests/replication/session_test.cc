@@ -43,8 +43,9 @@ class HandWound : public Environment {
     return nullptr;
   }
   void start() override {}
-  void finish() override {}
+  void finish(Task) override {}
   void join() override {}
+  void close() override {}
 };
 
 struct End {

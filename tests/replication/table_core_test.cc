@@ -156,19 +156,24 @@ TEST(Waits, EndWithTheAckOfTheirWriteOrAtTheirDeadline) {
           ended.push_back(std::to_string(position) + (error ? " " + error.message() : ""));
         });
   };
+  auto settle = [&](Position acked, Deadline at) {
+    std::vector<TableCore::EndedWait> over;
+    replica.table.settle_waits(acked, at, over);
+    for (auto& one : over) one.done(one.error);
+  };
   const std::string late = ' ' + make_error_code(Errc::deadline_passed).message();
-  replica.table.settle_waits(3, now);
+  settle(3, now);
   for (Position position : {8, 4, 6, 5, 7}) wait(position, position == 7 ? soon : later);
   EXPECT_TRUE(replica.wakes.empty());
-  replica.table.settle_waits(5, now);
+  settle(5, now);
   EXPECT_EQ(ended, (std::vector<std::string>{"4", "5"}));
-  replica.table.settle_waits(5, soon);
+  settle(5, soon);
   EXPECT_EQ(ended, (std::vector<std::string>{"4", "5", "7" + late}));
   wait(5, later);
   EXPECT_EQ(replica.wakes, std::vector{Wake::at_once});
-  replica.table.settle_waits(6, soon);
+  settle(6, soon);
   EXPECT_EQ(ended, (std::vector<std::string>{"4", "5", "7" + late, "5", "6"}));
-  replica.table.settle_waits(6, later);
+  settle(6, later);
   EXPECT_EQ(ended, (std::vector<std::string>{"4", "5", "7" + late, "5", "6", "8" + late}));
 }
 

@@ -108,7 +108,7 @@ void Member::resume() {
 void Member::leave(std::chrono::milliseconds drain) {
   world_.trace(name_, " leaves, with up to ", drain.count(), " ms for what is queued");
   leaving_ = true;
-  node_->state().mesh->leave(drain);
+  node_->state().mesh->leave(drain, [] {});
 }
 
 void Member::kill() {

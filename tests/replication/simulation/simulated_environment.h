@@ -42,8 +42,12 @@ class SimulatedEnvironment : public Environment {
   }
 
   void start() override { loop_->start(); }
-  void finish() override { loop_->finish(); }
+  void finish(Task last) override {
+    loop_->finish();
+    network_.world().after({}, std::move(last));
+  }
   void join() override {}  // There is no thread; the world waits for finished().
+  void close() override { loop_->finish(); }
 
  private:
   Network& network_;
