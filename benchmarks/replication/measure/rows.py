@@ -66,28 +66,57 @@ def write_cpu(programs, size, options):
         }
 
 
+@row("write_cpu_on_loop")
+def write_cpu_on_loop(programs, size, options):
+    """The same of callers that are coroutines on the loop that the node lives on."""
+    count = int(300_000 * size)
+    result = {}
+    with Cluster(programs, 3, [*options, "--on-loop"]) as cluster:
+        for number, node in enumerate(cluster.nodes):
+            node.ask(f"put {number * 10_000_000} {int(100_000 * size)}")
+        cluster.until_whole()
+        for first, callers in ((1, 64), (5, 1000)):
+            work = f"coroutines {count} {callers} {first * 1_000_000} {count}"
+            answer, cpu = fresh(cluster, work, count)
+            result[f"cpu_us_{callers}_callers"] = cpu
+            result[f"writes_s_{callers}_callers"] = answer["writes"] / answer["seconds"]
+            result[f"p50_us_{callers}_callers"] = answer["p50_us"]
+        return result
+
+
+def writer_beside_bare(programs, options, count, write_command):
+    """One write at a time until both peers have it, in turns with bare round trips to both."""
+    with Cluster(programs, 3, options) as cluster:
+        times = {"write_p50_us": [], "write_p99_us": []}
+        echoes = {
+            waiting: " ".join(str(node.ask(f"echo {waiting}")["port"]) for node in cluster.nodes[1:])
+            for waiting in ("epoll", "blocking")}
+        for _ in range(5):
+            for waiting, ports in echoes.items():
+                bare = cluster[0].ask(f"round_trip {waiting} {count} 120 {ports}")
+                times.setdefault(f"bare_{waiting}_p50_us", []).append(bare["p50_us"])
+            write = cluster[0].ask(write_command)
+            times["write_p50_us"].append(write["p50_us"])
+            times["write_p99_us"].append(write["p99_us"])
+        middle = {name: sorted(all)[2] for name, all in times.items()}
+        for waiting in echoes:
+            middle[f"ratio_to_{waiting}"] = middle["write_p50_us"] / middle[f"bare_{waiting}_p50_us"]
+        return middle
+
+
 @row("one_writer")
 def one_writer(programs, size, options):
-    """One write at a time until both peers have it, in turns with bare round trips to both."""
+    """A writer that blocks its thread."""
     count = int(3_000 * size)
-    with Cluster(programs, 3, options) as cluster:
-        ports = " ".join(str(node.ask("echo")["port"]) for node in cluster.nodes[1:])
-        times = {"write": [], "bare": [], "bare_p99": [], "write_p99": []}
-        for _ in range(5):
-            bare = cluster[0].ask(f"round_trip {count} 120 {ports}")
-            write = cluster[0].ask(f"one_by_one {count} 0 {count}")
-            times["bare"].append(bare["p50_us"])
-            times["bare_p99"].append(bare["p99_us"])
-            times["write"].append(write["p50_us"])
-            times["write_p99"].append(write["p99_us"])
-        middle = {name: sorted(all)[2] for name, all in times.items()}
-        return {
-            "write_p50_us": middle["write"],
-            "bare_p50_us": middle["bare"],
-            "write_p99_us": middle["write_p99"],
-            "bare_p99_us": middle["bare_p99"],
-            "ratio": middle["write"] / middle["bare"],
-        }
+    return writer_beside_bare(programs, options, count, f"one_by_one {count} 0 {count}")
+
+
+@row("one_writer_on_loop")
+def one_writer_on_loop(programs, size, options):
+    """A writer that is a coroutine on the loop that the node lives on."""
+    count = int(3_000 * size)
+    return writer_beside_bare(
+        programs, [*options, "--on-loop"], count, f"coroutines {count} 1 0 {count}")
 
 
 @row("memory")
@@ -381,4 +410,9 @@ def growth(programs, size, options):
             result[f"cpu_us_{nodes}_ahead"] = cpu
             _, cpu = fresh(cluster, f"acknowledged {count} 64 0 {count}", count)
             result[f"cpu_us_{nodes}_64_callers"] = cpu
+        with Cluster(programs, nodes, [*options, "--on-loop"]) as cluster:
+            for first, callers in ((0, 64), (1, 1000)):
+                work = f"coroutines {count} {callers} {first * 10_000_000} {count}"
+                _, cpu = fresh(cluster, work, count)
+                result[f"cpu_us_{nodes}_{callers}_on_loop"] = cpu
     return result

@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   replication::TableOptions table_options;
   std::size_t encoded_bytes = 0;
   bool events = false;
+  bool on_loop = false;
   std::uint64_t heartbeat = 500, silence = 3000, forget = 30000, lag = 2000, lease = 15000;
   discovery::MysqlAddress registry{.port = 0,
                                    .connect_timeout = std::chrono::seconds(1),
@@ -42,6 +43,7 @@ int main(int argc, char** argv) {
   app.add_option("--mysql-password", registry.password, "Of that user");
   app.add_option("--mysql-database", registry.database, "That has the registry");
   app.add_option("--lease-ms", lease, "How long the registry lists it without a renewal");
+  app.add_flag("--on-loop", on_loop, "The node lives on the loop of the callers (coroutines)");
   app.add_flag("--events", events, "Says what happens between nodes, as lines");
   CLI11_PARSE(app, argc, argv);
   options.heartbeat = std::chrono::milliseconds(heartbeat);
@@ -55,7 +57,9 @@ int main(int argc, char** argv) {
     std::lock_guard lock(speaking);
     std::cout << line + "\n" << std::flush;
   };
+  using benchmarks::NodeThread;
   benchmarks::Replica replica(options, table_options, encoded_bytes,
+                              on_loop ? NodeThread::application : NodeThread::own,
                               events ? benchmarks::Replica::Say(say) : nullptr);
   auto port = replica.start();
   if (!port) {

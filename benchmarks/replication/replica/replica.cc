@@ -9,6 +9,7 @@
 
 #include "benchmarks/replication/replica/line.h"
 #include "benchmarks/replication/replica/usage.h"
+#include "replication/asio_environment.h"
 
 namespace benchmarks {
 namespace {
@@ -59,19 +60,26 @@ void Replica::Reporter::lagging(const NodeId& id, bool is) {
 }
 
 Replica::Replica(replication::NodeOptions options, replication::TableOptions table_options,
-                 std::size_t encoded_bytes, Say say)
+                 std::size_t encoded_bytes, NodeThread node_thread, Say say)
     : encoded_bytes_(encoded_bytes),
       cluster_(options.cluster),
       host_(options.listen_host),
+      loop_stays_(loop_.get_executor()),
       events_(std::move(say), *this),
-      node_(std::move(options), events_),
+      node_(std::move(options), events_,
+            node_thread == NodeThread::own ? replication::asio_environment()
+                                           : replication::asio_environment(loop_)),
       sessions_(node_, "sessions", table_options) {}
 
-Replica::~Replica() = default;
+Replica::~Replica() {
+  loop_.stop();
+  if (loop_thread_.joinable()) loop_thread_.join();
+}
 
 replication::Result<std::uint16_t> Replica::start() {
   auto started = node_.start();
   if (!started) return started.error();
+  loop_thread_ = std::thread([this] { loop_.run(); });
   return node_.listen_port();
 }
 
@@ -93,6 +101,7 @@ const std::vector<Replica::Command>& Replica::commands() {
       {"put", &Replica::put},
       {"erase", &Replica::erase},
       {"acknowledged", &Replica::acknowledged},
+      {"coroutines", &Replica::coroutines},
       {"one_by_one", &Replica::one_by_one},
       {"windowed", &Replica::windowed},
       {"replicated", &Replica::replicated},

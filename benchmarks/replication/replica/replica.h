@@ -1,5 +1,8 @@
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -7,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "benchmarks/replication/replica/line.h"
@@ -21,6 +25,14 @@
 
 namespace benchmarks {
 
+namespace asio = boost::asio;
+
+/// Whose thread runs the node's links.
+enum class NodeThread {
+  own,          ///< The node's: the default of the library.
+  application,  ///< The loop of the callers that are coroutines.
+};
+
 /// One node with one table of sessions that does what lines of text say; see README.md for them.
 ///
 /// Threads: obey() from one thread; `say` is called from others, too.
@@ -29,7 +41,7 @@ class Replica {
   using Say = std::function<void(const std::string& line)>;
 
   Replica(replication::NodeOptions options, replication::TableOptions table_options,
-          std::size_t encoded_bytes, Say say);
+          std::size_t encoded_bytes, NodeThread node_thread, Say say);
   ~Replica();
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
@@ -79,6 +91,7 @@ class Replica {
   std::string put(Words& words);
   std::string erase(Words& words);
   std::string acknowledged(Words& words);
+  std::string coroutines(Words& words);
   std::string replicated(Words& words);
   std::string one_by_one(Words& words);
   std::string windowed(Words& words);
@@ -98,6 +111,8 @@ class Replica {
   std::string registry(Words& words);
   std::string leave(Words& words);
 
+  struct LoopCallers;
+  asio::awaitable<void> call(LoopCallers& callers);
   void nudge_listing();
   std::optional<replication::NodeRef> owner(const std::string& name) const;
   std::optional<replication::PeerStatus> status_of(const std::string& name) const;
@@ -105,13 +120,16 @@ class Replica {
 
   const std::size_t encoded_bytes_;
   const std::string cluster_, host_;
+  asio::io_context loop_{1};
+  const asio::executor_work_guard<asio::io_context::executor_type> loop_stays_;
+  std::thread loop_thread_;
   Reporter events_;
   replication::Node node_;
   Sessions sessions_;
   std::uint64_t serial_ = 0;
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Reader> reader_;
-  std::unique_ptr<Echo> echo_;
+  std::vector<std::unique_ptr<Echo>> echoes_;
   replication::Guarded<std::unique_ptr<Listing>> listing_;  // Events on the link thread nudge it.
   bool left_ = false;
 };

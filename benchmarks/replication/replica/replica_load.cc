@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/co_spawn.hpp>
 #include <chrono>
+#include <exception>
+#include <future>
 #include <memory>
 #include <semaphore>
 #include <utility>
@@ -10,6 +13,7 @@
 #include "benchmarks/replication/replica/line.h"
 #include "benchmarks/replication/replica/replica.h"
 #include "benchmarks/replication/replica/usage.h"
+#include "replication/replicated.h"
 
 namespace benchmarks {
 namespace {
@@ -45,7 +49,63 @@ struct Callers {
   std::binary_semaphore woken{0};
 };
 
+Waiting waiting_of(const std::string& name) {
+  return name == "blocking" ? Waiting::blocking : Waiting::epoll;
+}
+
 }  // namespace
+
+// What coroutines on the application's loop have in common; only that loop touches it.
+struct Replica::LoopCallers {
+  std::uint64_t count = 0;
+  KeyRange keys;
+  std::uint64_t begun = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t running = 0;
+  Latencies latencies;
+  std::promise<void> done;
+};
+
+asio::awaitable<void> Replica::call(LoopCallers& callers) {
+  while (callers.begun < callers.count) {
+    const std::uint64_t number = callers.keys.first + callers.begun++ % callers.keys.count;
+    const auto written_at = Clock::now();
+    auto written =
+        sessions_.put(session_key(number), session_record(number, ++serial_, encoded_bytes_));
+    auto outcome = written ? co_await replication::replicated(sessions_, *written, written_at + 30s)
+                           : written.error();
+    if (!outcome) ++callers.failed;
+    callers.latencies.add(Clock::now() - written_at);
+  }
+}
+
+std::string Replica::coroutines(Words& words) {
+  const std::uint64_t count = words.number();
+  const std::uint64_t callers = std::max<std::uint64_t>(1, words.number(1));
+  const std::uint64_t first = words.number();
+  const KeyRange keys{first, std::max<std::uint64_t>(1, words.number(1))};
+  auto state = std::make_shared<LoopCallers>();
+  state->count = count;
+  state->keys = keys;
+  state->running = callers;
+  const double cpu_before = usage().cpu_seconds;
+  const auto begun = Clock::now();
+  asio::post(loop_, [this, callers, state] {
+    for (std::uint64_t at = 0; at < callers; ++at) {
+      asio::co_spawn(loop_, call(*state), [state](const std::exception_ptr& thrown) {
+        if (thrown) ++state->failed;
+        if (--state->running == 0) state->done.set_value();
+      });
+    }
+  });
+  state->done.get_future().wait();
+  if (state->failed != 0) return error(std::to_string(state->failed) + " were not replicated");
+  return Answer()
+      .with("writes", count)
+      .with_seconds_since(begun)
+      .with("cpu", usage().cpu_seconds - cpu_before)
+      .with_times(state->latencies);
+}
 
 std::string Replica::acknowledged(Words& words) {
   const std::uint64_t count = words.number();
@@ -62,7 +122,7 @@ std::string Replica::acknowledged(Words& words) {
     auto written =
         sessions_.put(session_key(number), session_record(number, ++serial_, encoded_bytes_));
     if (!written) return error(written.error().message());
-    sessions_.when_replicated(*written, replication::in(30s),
+    sessions_.when_replicated(*written, written_at + 30s,
                               [state, written_at](boost::system::error_code error) {
                                 state->latencies.add(Clock::now() - written_at);
                                 state->end(error);
@@ -172,18 +232,19 @@ std::string Replica::reader(Words& words) {
       .with("control_us", result.stalls.control.longest_us());
 }
 
-std::string Replica::echo(Words&) {
-  if (!echo_) echo_ = std::make_unique<Echo>();
-  return echo_->port() != 0 ? std::string(Answer().with("port", echo_->port()))
-                            : error("cannot listen");
+std::string Replica::echo(Words& words) {
+  echoes_.push_back(std::make_unique<Echo>(waiting_of(words.text())));
+  const auto port = echoes_.back()->port();
+  return port != 0 ? std::string(Answer().with("port", port)) : error("cannot listen");
 }
 
 std::string Replica::round_trip(Words& words) {
+  const Waiting waiting = waiting_of(words.text());
   const std::uint64_t count = words.number();
   const std::size_t bytes = words.number(200);
   std::vector<std::uint16_t> ports;
   while (!words.empty()) ports.push_back(static_cast<std::uint16_t>(words.number()));
-  Latencies latencies = round_trips(ports, bytes, count);
+  Latencies latencies = round_trips(waiting, ports, bytes, count);
   if (latencies.count() == 0) return error("somebody does not answer");
   return Answer().with_times(latencies);
 }
