@@ -110,21 +110,15 @@ void Mesh::pump() {
 }
 
 void Mesh::settle_waits(Time now) {
-  const bool posted = !ended_.empty();
+  std::vector<TableCore::EndedWait> ended;
   for (std::size_t table = 0; table < node_.tables.size(); ++table) {
     Position acked = node_.tables[table]->position();
     for (auto& [name, peer] : peers_) {
       if (peer.counted) acked = std::min(acked, acked_by(peer, table));
     }
-    node_.tables[table]->settle_waits(acked, now, ended_);
+    node_.tables[table]->settle_waits(acked, now, ended);
   }
-  if (!posted && !ended_.empty()) environment_.post([this] { report_ended(); });
-}
-
-// In a task of its own: who waited may go on right here, and may do what it wants, down to the
-// destruction of this node. All that it writes leaves after that, in one go.
-void Mesh::report_ended() {
-  for (auto& wait : std::exchange(ended_, {})) wait.done(wait.error);
+  for (auto& wait : ended) wait.done(wait.error);
 }
 
 Position Mesh::acked_by(const Peer& peer, std::size_t table) const {
@@ -319,18 +313,17 @@ void Mesh::go_on_stopping(Time now) {
     if (peer.ref) hand_back(*peer.ref);
     if (peer.link) peer.link->close(Errc::stopped);
   }
-  for (auto& table : node_.tables) table->fail_waits(Errc::stopped, ended_);
+  auto ended = std::make_shared<std::vector<TableCore::EndedWait>>();
+  for (auto& table : node_.tables) table->fail_waits(Errc::stopped, *ended);
   {
     std::lock_guard lock(joined_mutex_);
     stopped_ = true;
   }
   joined_changed_.notify_all();
-  environment_.finish(
-      [ended = std::make_shared<std::vector<TableCore::EndedWait>>(std::exchange(ended_, {})),
-       handlers = std::exchange(stopped_handlers_, {})] {
-        for (auto& wait : *ended) wait.done(wait.error);
-        for (const auto& handler : handlers) handler();
-      });
+  environment_.finish([ended = std::move(ended), handlers = std::exchange(stopped_handlers_, {})] {
+    for (auto& wait : *ended) wait.done(wait.error);
+    for (const auto& handler : handlers) handler();
+  });
 }
 
 void Mesh::say_goodbye(Link& link) {

@@ -138,7 +138,6 @@ class Mesh : private LinkHost {
   void wake_at_each();
   void gather_writes();
   void settle_waits(Time now);
-  void report_ended();
   void apply_peers(const std::vector<PeerAddress>& listed);
   void begin_stop(Time drain_until, Environment::Task done);
   void go_on_stopping(Time now);
@@ -214,7 +213,6 @@ class Mesh : private LinkHost {
   bool leaving_ = false;             // Goodbye has been said over relayed links,
   bool left_ = false;                // and over the direct ones.
   std::vector<Environment::Task> stopped_handlers_;
-  std::vector<TableCore::EndedWait> ended_;  // Since report_ended() was posted.
   std::map<std::string, ErrorCode> reported_;
   std::mt19937 random_;
   std::uint16_t listen_port_ = 0;

@@ -3,7 +3,7 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/dispatch.hpp>
+#include <boost/asio/defer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
@@ -31,15 +31,11 @@ asio::awaitable<Result<void>> replicated(Table& table, Position position, Deadli
         table.when_replicated(
             position, deadline,
             [executor, handler = std::move(handler)](boost::system::error_code error) mutable {
-              if (error) {  // Perhaps from inside that call, where no coroutine may go on.
-                asio::post(executor, [error, handler = std::move(handler)]() mutable {
-                  std::move(handler)(Result<void>(error));
-                });
-              } else {
-                asio::dispatch(executor, [handler = std::move(handler)]() mutable {
-                  std::move(handler)(Result<void>());
-                });
-              }
+              // Never at once: this is inside the node's work, which a coroutine may end. All that
+              // go on in one turn of the node's loop come before what they write leaves.
+              asio::defer(executor, [error, handler = std::move(handler)]() mutable {
+                std::move(handler)(error ? Result<void>(error) : Result<void>());
+              });
             });
       },
       asio::use_awaitable);
