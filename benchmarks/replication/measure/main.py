@@ -14,9 +14,12 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import cluster_rows  # noqa: E402
+import write_rows  # noqa: E402
 from processes import Failed, Programs  # noqa: E402
 from report import chart, table  # noqa: E402
-from rows import ROWS  # noqa: E402
+
+ROWS = {row.__name__: row for row in write_rows.ROWS + cluster_rows.ROWS}
 
 
 def median(values):
