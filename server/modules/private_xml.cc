@@ -10,6 +10,7 @@
 #include "server/modules/modules.h"
 #include "server/pep/bookmarks.h"
 #include "server/router/router.h"
+#include "server/storage/document_names.h"
 #include "server/storage/document_store.h"
 #include "xmpp/limits.h"
 #include "xmpp/namespaces.h"
@@ -19,7 +20,6 @@ namespace {
 
 using xmpp::StanzaErrorCondition;
 
-constexpr const char* document_name = "private";
 constexpr const char* wrapper = "stored";  // Around all in the document.
 
 // Of all. What is stored is what can be read again.
@@ -41,7 +41,7 @@ asio::awaitable<void> get(DocumentStore& documents, Pep& pep, IqRequest request)
   if (!wanted || wanted.next()) {
     co_return request.refuse(StanzaErrorCondition::bad_request);
   }
-  const auto document = co_await documents.load(request.to, document_name);
+  const auto document = co_await documents.load(request.to, document_names::private_xml);
   if (document.has_error()) {
     co_return request.refuse(StanzaErrorCondition::resource_constraint);
   }
@@ -83,7 +83,8 @@ asio::awaitable<void> set(DocumentStore& documents, Pep& pep, IqRequest request)
     if (!stored_elements(document)) return make_error_code(StorageErrc::too_long);
     return {};
   };
-  const auto done = co_await documents.edit(request.to, document_name, std::move(change));
+  const auto done =
+      co_await documents.edit(request.to, document_names::private_xml, std::move(change));
   if (done.has_error()) {
     co_return request.refuse(done.error() == StorageErrc::too_long
                                  ? StanzaErrorCondition::policy_violation

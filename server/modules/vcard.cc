@@ -5,6 +5,7 @@
 
 #include "server/modules/modules.h"
 #include "server/router/router.h"
+#include "server/storage/document_names.h"
 #include "server/storage/document_store.h"
 #include "xmpp/namespaces.h"
 
@@ -13,11 +14,10 @@ namespace {
 
 using xmpp::StanzaErrorCondition;
 
-constexpr const char* document_name = "vcard";
 constexpr std::size_t vcard_bytes_max = 64 * 1024;  // A photo of some 40 KB, in Base64.
 
 asio::awaitable<void> get(DocumentStore& documents, IqRequest request) {
-  const auto stored = co_await documents.load(request.to, document_name);
+  const auto stored = co_await documents.load(request.to, document_names::vcard);
   if (stored.has_error()) {
     co_return request.refuse(StanzaErrorCondition::resource_constraint);
   }
@@ -44,7 +44,7 @@ asio::awaitable<void> set(DocumentStore& documents, IqRequest request) {
     document = vcard;
     return {};
   };
-  const auto done = co_await documents.edit(request.to, document_name, std::move(change));
+  const auto done = co_await documents.edit(request.to, document_names::vcard, std::move(change));
   if (done.has_error()) {
     co_return request.refuse(StanzaErrorCondition::resource_constraint);
   }

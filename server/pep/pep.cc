@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "server/storage/document_names.h"
 #include "xmpp/escape.h"
 #include "xmpp/namespaces.h"
 #include "xmpp/shared_text.h"
@@ -17,9 +18,9 @@ constexpr std::size_t node_bytes_max = 2 * 1024 * 1024;  // With all its items.
 
 using xmpp::StanzaErrorCondition;
 
-constexpr const char* prefix = "pep:";
-
-std::string document_name(std::string_view node) { return prefix + std::string(node); }
+std::string document_name(std::string_view node) {
+  return document_names::pep_prefix + std::string(node);
+}
 
 PepRefusal refusal_of(boost::system::error_code error) {
   if (error == StorageErrc::too_long || error == StorageErrc::bad_key) {
@@ -102,7 +103,7 @@ asio::awaitable<PepResult<void>> Pep::check_room(xmpp::Jid account, std::string 
   const auto known = co_await documents_.load(account, name);
   if (known.has_error()) co_return refusal_of(known.error());
   if (!known->empty()) co_return PepResult<void>();
-  const auto all = co_await documents_.load_all(std::move(account), prefix);
+  const auto all = co_await documents_.load_all(std::move(account), document_names::pep_prefix);
   if (all.has_error()) co_return refusal_of(all.error());
   if (all->size() >= nodes_max) co_return PepRefusal{StanzaErrorCondition::resource_constraint};
   co_return PepResult<void>();
@@ -187,7 +188,7 @@ asio::awaitable<void> Pep::last_items(xmpp::Jid reader, Deliver deliver) {
   for (const std::string& name : owners) {
     const auto owner = xmpp::Jid::parse(name);
     if (!owner || !router_.serves(owner->domain())) continue;
-    const auto documents = co_await documents_.load_all(*owner, prefix);
+    const auto documents = co_await documents_.load_all(*owner, document_names::pep_prefix);
     if (documents.has_error()) co_return;
     if (documents->empty()) continue;
     const auto barrier = co_await blocks_.between(reader, *owner);
@@ -198,7 +199,8 @@ asio::awaitable<void> Pep::last_items(xmpp::Jid reader, Deliver deliver) {
       if (!node || !node->config().sends_last || node->items().empty()) continue;
       if (*owner != account && node->config().access == PepAccess::whitelist) continue;
       const std::string_view node_name =
-          std::string_view(document.name).substr(std::string_view(prefix).size());
+          std::string_view(document.name)
+              .substr(std::string_view(document_names::pep_prefix).size());
       const std::string event = items_xml(node_name, node->items().back());
       if (!deliver(notification(*owner, event))) co_return;
     }

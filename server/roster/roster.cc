@@ -126,6 +126,15 @@ std::optional<Roster> Roster::parse(std::string_view text) {
   return roster;
 }
 
+Roster Roster::of(std::vector<RosterItem> items) {
+  Roster roster;
+  roster.version_ = roster.removed_at_ = seconds_now();
+  roster.items_ = std::move(items);
+  for (RosterItem& item : roster.items_) item.version = roster.version_;
+  std::ranges::sort(roster.items_, {}, &RosterItem::contact);
+  return roster;
+}
+
 std::vector<std::string> Roster::contacts_in(std::string_view text) {
   std::vector<std::string> contacts;
   const auto roster = parse(text);

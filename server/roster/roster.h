@@ -64,6 +64,9 @@ class Roster {
   /// From what to_string() wrote; empty text is an empty roster. Absent when it is none.
   static std::optional<Roster> parse(std::string_view text);
 
+  /// Of these items, all of different contacts; it is new to all clients.
+  static Roster of(std::vector<RosterItem> items);
+
   /// The listed contacts in such a text; none in what is no roster.
   static std::vector<std::string> contacts_in(std::string_view text);
 

@@ -4,12 +4,11 @@
 #include <utility>
 
 #include "server/roster/roster_xml.h"
+#include "server/storage/document_names.h"
 #include "xmpp/escape.h"
 
 namespace server {
 namespace {
-
-constexpr const char* document_name = "roster";
 
 std::string request_xml(const xmpp::Jid& from, const xmpp::Jid& to, SubscriptionRequest request) {
   return "<presence type='" + std::string(name(request)) + "' from='" +
@@ -19,7 +18,7 @@ std::string request_xml(const xmpp::Jid& from, const xmpp::Jid& to, Subscription
 }  // namespace
 
 asio::awaitable<Result<Roster>> Rosters::load(xmpp::Jid account) {
-  auto text = co_await documents_.load(std::move(account), document_name);
+  auto text = co_await documents_.load(std::move(account), document_names::roster);
   if (text.has_error()) co_return text.error();
   auto roster = Roster::parse(*text);
   if (!roster) co_return make_error_code(StorageErrc::broken);
@@ -39,7 +38,8 @@ asio::awaitable<Result<RosterChange>> Rosters::change(xmpp::Jid account, Rule ru
     if (!outcome->refusal) document = roster->to_string();
     return {};
   };
-  const auto done = co_await documents_.edit(std::move(account), document_name, std::move(edit));
+  const auto done =
+      co_await documents_.edit(std::move(account), document_names::roster, std::move(edit));
   if (done.has_error()) co_return done.error();
   co_return *outcome;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <optional>
 #include <string_view>
 
 #include "server/storage/error.h"
@@ -13,10 +14,11 @@ namespace asio = boost::asio;
 
 class BlockingPool;
 
-/// What is stored of a password: enough to check it, too little to log in with (T1).
+/// What is stored of a password: enough to check it, too little to log in with (T1). Both hashes,
+/// but for an account that came from elsewhere with only one of them, or none: it cannot log in by
+/// the other until it has a new password.
 struct Credentials {
-  xmpp::ScramKeys sha1;
-  xmpp::ScramKeys sha256;
+  std::optional<xmpp::ScramKeys> sha1, sha256;
 };
 
 /// Derives the keys of `password` with fresh random salts and

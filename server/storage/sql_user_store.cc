@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/storage/account_rows.h"
 #include "server/storage/key.h"
 
 namespace server {
@@ -20,33 +21,6 @@ error_code check_keys(std::string_view local, std::string_view domain) {
   return refusal ? refusal : check_key(domain);
 }
 
-// Keys as read from a row; absent when they cannot be keys of `hash`.
-std::optional<xmpp::ScramKeys> keys_at(const SqlRows& row, int column, xmpp::ScramHash hash) {
-  xmpp::ScramKeys keys{.hash = hash,
-                       .salt = row.text(column),
-                       .iterations = static_cast<std::uint32_t>(row.number(column + 1)),
-                       .stored_key = xmpp::Secret(row.text(column + 2)),
-                       .server_key = xmpp::Secret(row.text(column + 3))};
-  const std::size_t key_bytes = xmpp::scram_key_bytes(hash);
-  if (keys.salt.empty() || keys.iterations == 0 || keys.stored_key.reveal().size() != key_bytes ||
-      keys.server_key.reveal().size() != key_bytes) {
-    return std::nullopt;
-  }
-  return keys;
-}
-
-// Both statements take the same values in the same order.
-std::uint64_t write_credentials(SqlConnection& db, std::string_view statement,
-                                const Credentials& credentials, std::string_view local,
-                                std::string_view domain) {
-  const auto& [sha1, sha256] = credentials;
-  return db.change(
-      statement,
-      {SqlBytes{sha1.salt}, std::uint64_t{sha1.iterations}, SqlBytes{sha1.stored_key.reveal()},
-       SqlBytes{sha1.server_key.reveal()}, SqlBytes{sha256.salt}, std::uint64_t{sha256.iterations},
-       SqlBytes{sha256.stored_key.reveal()}, SqlBytes{sha256.server_key.reveal()}, local, domain});
-}
-
 }  // namespace
 
 asio::awaitable<Result<std::optional<Credentials>>> SqlUserStore::find(std::string local,
@@ -54,16 +28,7 @@ asio::awaitable<Result<std::optional<Credentials>>> SqlUserStore::find(std::stri
   using Answer = Result<std::optional<Credentials>>;
   auto work = [local = std::move(local), domain = std::move(domain)](SqlConnection& db) -> Answer {
     if (const error_code refusal = check_keys(local, domain)) return refusal;
-    const auto rows = db.query(
-        "SELECT sha1_salt, sha1_iterations, sha1_stored_key, sha1_server_key,"
-        " sha256_salt, sha256_iterations, sha256_stored_key, sha256_server_key"
-        " FROM users WHERE localpart = ? AND domainpart = ?",
-        {local, domain});
-    if (!rows->next()) return std::optional<Credentials>();
-    auto sha1 = keys_at(*rows, 0, xmpp::ScramHash::sha1);
-    auto sha256 = keys_at(*rows, 4, xmpp::ScramHash::sha256);
-    if (!sha1 || !sha256) return make_error_code(StorageErrc::broken);
-    return std::optional(Credentials{.sha1 = std::move(*sha1), .sha256 = std::move(*sha256)});
+    return find_account(db, local, domain);
   };
   return storage_.run("find", Repeat::safe, std::move(work));
 }
@@ -83,14 +48,7 @@ asio::awaitable<Result<void>> SqlUserStore::create(std::string local, std::strin
   auto work = [local = std::move(local), domain = std::move(domain),
                credentials = std::move(credentials)](SqlConnection& db) -> Result<void> {
     if (const error_code refusal = check_keys(local, domain)) return refusal;
-    write_credentials(db,
-                      "INSERT INTO users (sha1_salt, sha1_iterations, sha1_stored_key,"
-                      " sha1_server_key, sha256_salt, sha256_iterations, sha256_stored_key,"
-                      " sha256_server_key, localpart, domainpart, created, changed)"
-                      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, $now, $now)",
-                      credentials, local, domain);
-    // hardening Q8: another node may have archived a message of a former account after its end.
-    db.change("DELETE FROM archive WHERE localpart = ? AND domainpart = ?", {local, domain});
+    insert_account(db, credentials, local, domain);
     return {};
   };
   // Made twice, the second would find the account of the first and call it somebody else's.
@@ -102,13 +60,9 @@ asio::awaitable<Result<void>> SqlUserStore::set_credentials(std::string local, s
   auto work = [local = std::move(local), domain = std::move(domain),
                credentials = std::move(credentials)](SqlConnection& db) -> Result<void> {
     if (const error_code refusal = check_keys(local, domain)) return refusal;
-    const auto met = write_credentials(
-        db,
-        "UPDATE users SET sha1_salt = ?, sha1_iterations = ?, sha1_stored_key = ?,"
-        " sha1_server_key = ?, sha256_salt = ?, sha256_iterations = ?, sha256_stored_key = ?,"
-        " sha256_server_key = ?, changed = $now WHERE localpart = ? AND domainpart = ?",
-        credentials, local, domain);
-    if (met == 0) return make_error_code(StorageErrc::no_such_user);
+    if (!update_account(db, credentials, local, domain)) {
+      return make_error_code(StorageErrc::no_such_user);
+    }
     return {};
   };
   return storage_.run("set_credentials", Repeat::safe, std::move(work));

@@ -176,8 +176,9 @@ asio::awaitable<SaslOutcome> SaslNegotiation::scram_first(std::string message) {
       co_return failure(xmpp::SaslError::temporary_auth_failure);
     }
     if (found && *found) {
-      keys = hash == xmpp::ScramHash::sha1 ? (*found)->sha1 : (*found)->sha256;
-      is_known_ = true;
+      auto& own = hash == xmpp::ScramHash::sha1 ? (*found)->sha1 : (*found)->sha256;
+      is_known_ = own.has_value();
+      if (own) keys = *std::move(own);
       local_ = *local;
     }
   }
@@ -210,8 +211,9 @@ asio::awaitable<SaslOutcome> SaslNegotiation::plain(std::string message) {
       co_return failure(xmpp::SaslError::temporary_auth_failure);
     }
     if (found && *found) {
-      keys = (*found)->sha256;
-      is_known = true;
+      auto& [sha1, sha256] = **found;
+      is_known = sha1 || sha256;
+      if (is_known) keys = *std::move(sha256 ? sha256 : sha1);
     }
   }
   // The same hashing for an account that does not exist.

@@ -36,6 +36,11 @@ bool same_keys(const xmpp::ScramKeys& one, const xmpp::ScramKeys& other) {
          one.server_key.same_as(other.server_key.reveal());
 }
 
+bool same_keys(const std::optional<xmpp::ScramKeys>& one,
+               const std::optional<xmpp::ScramKeys>& other) {
+  return one.has_value() == other.has_value() && (!one || same_keys(*one, *other));
+}
+
 bool same_keys(const Credentials& one, const Credentials& other) {
   return same_keys(one.sha1, other.sha1) && same_keys(one.sha256, other.sha256);
 }
@@ -78,6 +83,15 @@ TEST_P(UserStoreTest, GivesBackWhatWasStoredToTheByte) {
   ASSERT_TRUE(found.value().has_value());
   EXPECT_TRUE(same_keys(**found, keys('\xf0')));
   EXPECT_TRUE(wait_for(store_->exists("juliet", "localhost")).value());
+}
+
+TEST_P(UserStoreTest, KeepsAnAccountThatHasKeysOfOneHashAloneOrNone) {
+  Credentials sha1_only = keys('a');
+  sha1_only.sha256.reset();
+  ASSERT_TRUE(wait_for(store_->create("juliet", "localhost", sha1_only)).has_value());
+  ASSERT_TRUE(wait_for(store_->create("romeo", "localhost", Credentials())).has_value());
+  EXPECT_TRUE(same_keys(**wait_for(store_->find("juliet", "localhost")), sha1_only));
+  EXPECT_TRUE(same_keys(**wait_for(store_->find("romeo", "localhost")), Credentials()));
 }
 
 TEST_P(UserStoreTest, RefusesASecondAccountOfTheSameName) {

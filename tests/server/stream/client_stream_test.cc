@@ -320,6 +320,15 @@ TEST_F(ClientStreamTest, TreatsAnUnknownUserLikeAWrongPassword) {
 }
 
 // Hardening P16: a database that is away is no wrong password.
+// An account that came from elsewhere: its password is checked against the keys that it has.
+TEST_F(ClientStreamTest, LogsAnAccountInThatHasKeysOfOneHashAlone) {
+  Credentials sha1_only = credentials();
+  sha1_only.sha256.reset();
+  users_ = MemoryUsers({{"romeo", sha1_only}});
+  Peer peer = connect();
+  log_in(peer, "romeo");
+}
+
 TEST_F(ClientStreamTest, SaysSoWhenItCannotCheckALogin) {
   users_.is_away = true;
   Peer peer = connect();
