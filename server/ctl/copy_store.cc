@@ -4,11 +4,8 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <iomanip>
-#include <optional>
 
-#include "server/config/load.h"
-#include "server/config/secret.h"
-#include "server/node/storage_options.h"
+#include "server/ctl/configured_storage.h"
 #include "server/storage/store_copy.h"
 
 namespace server::ctl {
@@ -16,34 +13,14 @@ namespace {
 
 namespace json = boost::json;
 
-/// Absent: what is wrong has been said.
-std::optional<StorageOptions> storage_of(const std::string& file, std::ostream& err) {
-  const auto loaded = load_config({"--config=" + file});
-  if (loaded.has_error()) {
-    err << render(loaded.error());
-    return std::nullopt;
-  }
-  Secret password;
-  const auto& mysql = loaded->config.mysql;
-  if (mysql && !mysql->password_file.empty()) {
-    auto read = read_secret(mysql->password_file);
-    if (read.has_error()) {
-      err << "meerkatctl: " << read.error().message << "\n  fix: " << read.error().fix << "\n";
-      return std::nullopt;
-    }
-    password = *std::move(read);
-  }
-  return storage_options(*loaded, password);
-}
-
 }  // namespace
 
 ExitCode copy_store(const StoreCopy& copy, Terminal terminal) {
-  const auto from = storage_of(copy.from, terminal.err);
-  const auto to = storage_of(copy.to, terminal.err);
+  const auto from = configured_storage(copy.from, terminal.err);
+  const auto to = configured_storage(copy.to, terminal.err);
   if (!from || !to) return bad_command_line;
-  const auto copied =
-      server::copy_store(*from, *to, copy.replaces ? CopyOnto::anything : CopyOnto::empty_only);
+  const auto copied = server::copy_store(from->options, to->options,
+                                         copy.replaces ? CopyOnto::anything : CopyOnto::empty_only);
   if (copied.has_error()) {
     terminal.err << "meerkatctl: nothing was copied: " << copied.error() << "\n";
     return check_failed;

@@ -8,6 +8,7 @@
 #include "server/ctl/commands.h"
 #include "server/ctl/copy_store.h"
 #include "server/ctl/password.h"
+#include "server/ctl/transfer_store.h"
 
 namespace server::ctl {
 namespace {
@@ -34,7 +35,17 @@ struct Arguments {
   std::string timeout = "60s";
   std::string config_file = "meerkat.toml";
   StoreCopy copy;
+  StoreTransfer transfer;
 };
+
+/// `meerkatctl store …`: asks no node.
+int run_on_store(const CLI::App& store, const Arguments& arguments) {
+  const Terminal terminal = {
+      .out = std::cout, .err = std::cerr, .is_json = arguments.output == "json"};
+  if (store.got_subcommand("export")) return export_store(arguments.transfer, terminal);
+  if (store.got_subcommand("import")) return import_store(arguments.transfer, terminal);
+  return copy_store(arguments.copy, terminal);
+}
 
 /// `meerkatctl check config`: the node's own check, here.
 int check_config(const std::string& file) {
@@ -164,6 +175,19 @@ int run(int argc, char** argv) {
   copy->add_option("--to", arguments.copy.to, "another one: its storage, which is empty")
       ->required();
   copy->add_flag("--replace", arguments.copy.replaces, "empty it first");
+  for (const auto& [name, help] :
+       {std::pair{"export", "writes all accounts and what they keep as a file (XEP-0227)"},
+        {"import", "reads such a file, of Meerkat, Prosody or ejabberd"}}) {
+    CLI::App* transfer = store->add_subcommand(name, help);
+    transfer->add_option("file", arguments.transfer.file, "the file; - for a pipe")->required();
+    transfer->add_option("--config", arguments.transfer.config, "whose storage it is")
+        ->capture_default_str();
+    if (std::string_view(name) == "export") continue;
+    transfer->add_flag("--replace", arguments.transfer.replaces,
+                       "change accounts that are there, instead of leaving them as they are");
+    transfer->add_flag("--strict", arguments.transfer.stops,
+                       "stop at the first thing that cannot be taken");
+  }
 
   try {
     app.parse(argc, argv);
@@ -171,10 +195,7 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? done : bad_command_line;
   }
   if (app.got_subcommand("check")) return check_config(arguments.config_file);
-  if (app.got_subcommand("store")) {
-    return copy_store(arguments.copy,
-                      {.out = std::cout, .err = std::cerr, .is_json = arguments.output == "json"});
-  }
+  if (app.got_subcommand("store")) return run_on_store(*store, arguments);
   return run_on_nodes(app, arguments);
 }
 

@@ -43,4 +43,17 @@ expect 64 '--to is required' "$ctl" store copy --from=meerkat.toml
 expect 64 'absent.toml' "$ctl" store copy --from=meerkat.toml --to=absent.toml
 expect 1 'both stores are of one kind' "$ctl" store copy --from=meerkat.toml --to=meerkat.toml
 
+# XEP-0227: accounts as a file.
+printf '%s' "<server-data xmlns='urn:xmpp:pie:0'><host jid='a'><user name='juliet' password='x'/>\
+<user name='@'/></host></server-data>" >accounts.xml
+expect 64 'cannot read absent.xml' "$ctl" store import absent.xml
+expect 1 "accounts.xml:1: @@a: the user's name is none" "$ctl" store import accounts.xml
+expect 1 'accounts  *0 imported  *1 were there' "$ctl" store import accounts.xml
+expect 1 '"whole":false' "$ctl" --output=json store import accounts.xml --strict
+expect 0 'accounts  *1$' "$ctl" store export out.xml
+expect 1 'cannot make out.xml: File exists' "$ctl" store export out.xml
+[ "$(stat -c %a out.xml)" = 600 ] || { echo 'FAILED: an export that others can read'; failures=1; }
+expect 0 "<user name='juliet'>" "$ctl" store export -
+expect 0 '"was_there":1' sh -c "\"$ctl\" --output=json store import - <out.xml"
+
 [ "$failures" = 0 ]
