@@ -17,7 +17,8 @@ constexpr std::string_view muc_user = "http://jabber.org/protocol/muc#user";
 
 bool is_copied(const xmpp::Stanza& message) {
   const std::string_view type = message.type();
-  if (type == "error" || type == "groupchat" || type == "headline") return false;
+  if (type == "groupchat" || type == "headline") return false;
+  // Of what type the message was that an error answers is told by what it brings back of it.
   bool is_for_people = type == "chat";
   for (const xmpp::Element child : xmpp::children(message.root())) {
     if (child.is("private", xmpp::ns::carbons) || child.is("no-copy", xmpp::ns::hints))
@@ -31,7 +32,9 @@ bool is_copied(const xmpp::Stanza& message) {
 
 RoutedStanza carbon_of(const xmpp::Stanza& message, CarbonKind kind, xmpp::Jid to) {
   const xmpp::Jid account = to.bare();
-  xmpp::Stanza copy = xmpp::Stanza::make(xmpp::Stanza::Kind::message, message.type());
+  // XEP-0280 §7 wants the type kept, but the copy of an error is none (RFC 6120 §8.3.1).
+  const std::string_view type = message.type() == "error" ? "" : message.type();
+  xmpp::Stanza copy = xmpp::Stanza::make(xmpp::Stanza::Kind::message, type);
   copy.set_from(account.str());
   copy.set_to(to.str());
   const xmpp::Element copied =

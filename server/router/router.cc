@@ -195,7 +195,9 @@ void Router::hand_out(const SessionAddress& address, const RoutedStanza& stanza,
 // sessions that got the message itself.
 void Router::send_carbons(const RoutedStanza& message, std::span<const SessionAddress> had,
                           RoutedLoop* here) {
-  if (!may_be_stored(message) || message.reroutes > 0 || message.is_restored) return;
+  const bool is_error = message.kind == xmpp::Stanza::Kind::message && message.is_error();
+  if (!may_be_stored(message) && !is_error) return;
+  if (message.reroutes > 0 || message.is_restored) return;
   const auto is_due = [&](const auto& session) {
     return session.record.wants_carbons && std::ranges::find(had, session.address) == had.end();
   };
@@ -217,7 +219,9 @@ void Router::send_carbons(const RoutedStanza& message, std::span<const SessionAd
     }
   };
   copy_to_others(message.to, CarbonKind::received);
-  if (message.from.bare_str() != message.to.bare_str()) {
+  // An error is mostly the server's own: whom it names as its sender did not say it, and may not
+  // even know what was said to him (hardening S12).
+  if (!is_error && message.from.bare_str() != message.to.bare_str()) {
     copy_to_others(message.from, CarbonKind::sent);
   }
 }
@@ -350,6 +354,7 @@ void Router::answer(const RoutedStanza& stanza, const xmpp::Stanza& error, Route
   const RoutedStanza reply = routed(error, stanza.to, stanza.from);
   if (const auto entry = directory_.find(reply.to)) {
     deliver(entry->address, reply, here);
+    send_carbons(reply, {&entry->address, 1}, here);
   } else {
     counters(here).stanzas_dropped.add("no-recipient");
   }

@@ -114,6 +114,20 @@ TEST_F(Carbons, AreNotMadeOfWhatIsPrivateOrForNobodyInPerson) {
   EXPECT_EQ(copy(chamber_), "received from juliet@localhost: romeo@localhost/orchard said now");
 }
 
+// XEP-0280 §6.1: of an error, where the message that it answers was copied. Hardening S12: nobody
+// else hears what came back.
+TEST_F(Carbons, TellOfAMessageThatCameBack) {
+  ask_for_copies(romeo_, "enable");
+  const std::string romeo = romeo_.jid().substr(0, romeo_.jid().find('/'));
+  say(balcony_, "romeo@elsewhere.example", "<thing xmlns='urn:example:nothing'/>", "normal");
+  say(balcony_, "romeo@elsewhere.example",
+      "<body>hush</body><private xmlns='urn:xmpp:carbons:2'/>");
+  say(balcony_, romeo + "/nowhere", "<body>wherefore</body>", "normal");
+  EXPECT_EQ(copy(chamber_),
+            "received from juliet@localhost: romeo@localhost/nowhere said wherefore");
+  EXPECT_EQ(copy(romeo_, nothing_comes), "nothing");
+}
+
 TEST_F(Carbons, StopWhenTheClientHasHadEnough) {
   ask_for_copies(balcony_, "disable");
   say(romeo_, chamber_.jid(), "<body>alone</body>");
