@@ -25,7 +25,7 @@ void add_modules(IqHandlers& handlers, const ModuleContext& context) {
   add_registration(handlers, context);
   add_roster(handlers, context.rosters);
   add_time(handlers, context);
-  add_vcard(handlers, context.documents, context.blocks);
+  add_vcard(handlers, context.documents, context.pep, context.blocks);
   add_version(handlers, context);
 }
 

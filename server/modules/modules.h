@@ -58,8 +58,8 @@ void add_private_xml(IqHandlers& handlers, DocumentStore& documents, Pep& pep); 
 void add_registration(IqHandlers& handlers, const ModuleContext& context);       // XEP-0077
 void add_roster(IqHandlers& handlers, Rosters& rosters);                         // RFC 6121 §2
 void add_time(IqHandlers& handlers, const ModuleContext& context);               // XEP-0202
-void add_vcard(IqHandlers& handlers, DocumentStore& documents,
-               BlockLists& blocks);                                    // XEP-0054
+void add_vcard(IqHandlers& handlers, DocumentStore& documents, Pep& pep,
+               BlockLists& blocks);                                    // XEP-0054, 0398
 void add_version(IqHandlers& handlers, const ModuleContext& context);  // XEP-0092
 
 /// Registers all modules.

@@ -1,11 +1,12 @@
 """Juliet publishes what people have, by slixmpp: an avatar, a vCard, bookmarks, the list of her
 devices. Romeo, on another node, hears of what he may, and reads it; so does her second device when
-it comes later. Ends with 0 if all of it went as XEP-0049, 0054, 0060, 0084, 0115, 0163 and 0402 say.
+it comes later. Ends with 0 if all of it went as XEP-0049, 0054, 0060, 0084, 0115, 0163, 0398 and 0402 say.
 
 Usage: slixmpp_people.py PORT_OF_ROMEO PORT_OF_JULIET
 """
 
 import asyncio
+import base64
 import hashlib
 import sys
 from xml.etree import ElementTree
@@ -121,6 +122,29 @@ async def own_things(romeo, juliet):
         expect(error.condition == "item-not-found", f"Romeo got {error}")
 
 
+async def photos(romeo, juliet):
+    """A client that knows only vCards, and one that knows only PEP (XEP-0398)."""
+    other = PICTURE + b"another"
+    vcard = juliet["xep_0054"].make_vcard()
+    vcard["PHOTO"]["TYPE"] = "image/png"
+    vcard["PHOTO"]["BINVAL"] = other
+    await juliet["xep_0054"].publish_vcard(vcard=vcard, timeout=PATIENCE)
+    picture = hashlib.sha1(other).hexdigest()
+    ids = []
+    while ids != [picture]:
+        event = await next_of(romeo.avatars, f"news of the photo after {ids}")
+        item = event["pubsub_event"]["items"]["item"]["avatar_metadata"]
+        ids = [info["id"] for info in item["items"]]
+    answer = await romeo["xep_0084"].retrieve_avatar("juliet@localhost", picture, timeout=PATIENCE)
+    data = answer["pubsub"]["items"]["item"]["avatar_data"]["value"]
+    expect(data == other, "the avatar is another picture than the photo")
+
+    await avatars(juliet=juliet, romeo=romeo)
+    answer = await romeo["xep_0054"].get_vcard("juliet@localhost", timeout=PATIENCE)
+    photo = answer["vcard_temp"].xml.find(".//{vcard-temp}BINVAL").text
+    expect(base64.b64decode(photo) == PICTURE, "the photo is another picture than the avatar")
+
+
 async def main():
     romeo = Person("romeo@localhost/orchard")
     juliet = Person("juliet@localhost/balcony")
@@ -129,6 +153,7 @@ async def main():
     await avatars(romeo, juliet)
     await devices(romeo, juliet)
     await own_things(romeo, juliet)
+    await photos(romeo, juliet)
     await log_out(romeo, juliet)
 
 

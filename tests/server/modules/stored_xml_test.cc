@@ -59,6 +59,104 @@ TEST_F(Vcard, HasAMaximumSize) {
   EXPECT_EQ(ask(*juliet, "get", empty), sized(64 * 1024));
 }
 
+/// A picture in Base64, as vCards have it.
+std::string photo(const std::string& type, const std::string& data) {
+  return "<PHOTO><TYPE>" + type + "</TYPE><BINVAL>" + data + "</BINVAL></PHOTO>";
+}
+
+std::string vcard_of(const std::string& content) {
+  return "<vCard xmlns='vcard-temp'>" + content + "</vCard>";
+}
+
+class AvatarTest : public StoredXml {
+ protected:
+  static constexpr const char* png = "iVBORw0KGgo=";
+  static constexpr const char* png_hash = "4caece539b039b16e16206ea2478f8c5ffb2ca05";
+  static constexpr const char* jpeg = "/9j/AAEC";
+  static constexpr const char* jpeg_hash = "667880e18d715e3d5c6637d0fdbd719d182fa59e";
+
+  std::string publish(Client& client, const std::string& node, const std::string& id,
+                      const std::string& payload) {
+    return ask(client, "set",
+               "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='" + node +
+                   "'><item id='" + id + "'>" + payload + "</item></publish></pubsub>");
+  }
+
+  std::string items(Client& client, const std::string& node, const std::string& of = "") {
+    return ask(
+        client, "get",
+        "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='" + node + "'/></pubsub>",
+        of);
+  }
+
+  /// Whether the node's one item is this.
+  void expect_item(Client& client, const std::string& node, const std::string& id,
+                   const std::string& payload, const std::string& of = "") {
+    EXPECT_EQ(items(client, node, of),
+              "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='" + node +
+                  "'><item id='" + id + "'>" + payload + "</item></items></pubsub>");
+  }
+
+  static std::string metadata(const std::string& info) {
+    return "<metadata xmlns='urn:xmpp:avatar:metadata'>" + info + "</metadata>";
+  }
+};
+
+// XEP-0398 §4.1, §5: in the vCard of who may see it in PEP.
+TEST_F(AvatarTest, ThatIsPublishedIsThePhotoOfTheVcard) {
+  auto juliet = log_in("juliet@localhost/balcony");
+  auto romeo = log_in("romeo@localhost/orchard");
+  auto tybalt = log_in("tybalt@localhost/street");
+  befriend(*juliet, *romeo);
+  publish(*juliet, "urn:xmpp:avatar:data", png_hash,
+          "<data xmlns='urn:xmpp:avatar:data'>" + std::string(png) + "</data>");
+  publish(*juliet, "urn:xmpp:avatar:metadata", png_hash,
+          metadata("<info id='x' bytes='8' type='image/png' url='http://x/y'/><info id='" +
+                   std::string(png_hash) + "' bytes='8' type='image/png'/>"));
+  const std::string shown = vcard_of(photo("image/png", png));
+  EXPECT_EQ(ask(*juliet, "get", empty), shown);
+  EXPECT_EQ(ask(*romeo, "get", empty, "juliet@localhost"), shown);
+  EXPECT_EQ(ask(*tybalt, "get", empty, "juliet@localhost"), "error item-not-found");
+
+  publish(*juliet, "urn:xmpp:avatar:metadata", "none", metadata(""));
+  EXPECT_EQ(ask(*juliet, "get", empty), empty);
+}
+
+// XEP-0398 §4.2
+TEST_F(AvatarTest, IsThePhotoThatAVcardIsSetWith) {
+  auto juliet = log_in("juliet@localhost/balcony");
+  auto tybalt = log_in("tybalt@localhost/street");
+  EXPECT_EQ(
+      ask(*juliet, "set", vcard_of("<FN>J</FN><PHOTO><BINVAL>/9j/\n  AAEC\n</BINVAL></PHOTO>")),
+      "");
+  expect_item(*tybalt, "urn:xmpp:avatar:data", jpeg_hash,
+              "<data xmlns='urn:xmpp:avatar:data'>" + std::string(jpeg) + "</data>",
+              "juliet@localhost");
+  expect_item(*tybalt, "urn:xmpp:avatar:metadata", jpeg_hash,
+              metadata("<info id='" + std::string(jpeg_hash) + "' bytes='6' type='image/jpeg'/>"),
+              "juliet@localhost");
+  const std::string shown = vcard_of("<FN>J</FN>" + photo("image/jpeg", jpeg));
+  EXPECT_EQ(ask(*tybalt, "get", empty, "juliet@localhost"), shown);
+  // What a client sets again as it got it changes nothing; without the photo it takes it away.
+  EXPECT_EQ(ask(*juliet, "set", shown), "");
+  EXPECT_EQ(ask(*juliet, "get", empty), shown);
+  EXPECT_EQ(ask(*juliet, "set", vcard_of("<FN>J</FN>")), "");
+  EXPECT_EQ(ask(*juliet, "get", empty), vcard_of("<FN>J</FN>"));
+  EXPECT_NE(items(*juliet, "urn:xmpp:avatar:metadata").find("<metadata"), std::string::npos);
+}
+
+TEST_F(AvatarTest, IsNoPhotoThatIsNoPictureOrElsewhere) {
+  auto juliet = log_in("juliet@localhost/balcony");
+  for (const std::string& odd : {photo("image/png", "!!!"),
+                                 std::string("<PHOTO><BINVAL>AAAA"
+                                             "</BINVAL></PHOTO>"),
+                                 std::string("<PHOTO><EXTVAL>http://x/y</EXTVAL></PHOTO>")}) {
+    EXPECT_EQ(ask(*juliet, "set", vcard_of(odd)), "");
+    EXPECT_EQ(ask(*juliet, "get", empty), vcard_of(odd));
+    EXPECT_EQ(items(*juliet, "urn:xmpp:avatar:metadata"), "error item-not-found");
+  }
+}
+
 std::string stored(const std::string& content) {
   return "<query xmlns='jabber:iq:private'>" + content + "</query>";
 }

@@ -100,7 +100,7 @@ class OneNode : public testing::Test {
     add_carbons(handlers_);
     add_last_activity(handlers_, last_activities_, rosters_, blocks_, directory_, router_);
     add_pep(handlers_, pep_, blocks_);
-    add_vcard(handlers_, documents_, blocks_);
+    add_vcard(handlers_, documents_, pep_, blocks_);
     add_private_xml(handlers_, documents_, pep_);
   }
 
