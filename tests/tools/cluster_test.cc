@@ -268,7 +268,13 @@ TEST_F(ClusterProgram, HasADatabaseThatCanBeStoppedAndStarted) {
   EXPECT_FALSE(record().mysql.running);
   EXPECT_NE(run({"mysql", "--execute=SELECT 1"}).exit_code, 0);
 
+  EXPECT_EQ(run({"mysql-pause"}).exit_code, 1);  // There is none.
   EXPECT_EQ(run({"mysql-start"}).exit_code, 0);
+  EXPECT_EQ(run({"mysql", "--execute=SELECT 1"}).exit_code, 0);
+
+  EXPECT_EQ(run({"mysql-pause"}).exit_code, 0);
+  EXPECT_NE(run({"mysql", "--connect-timeout=1", "--execute=SELECT 1"}).exit_code, 0);
+  EXPECT_EQ(run({"mysql-resume"}).exit_code, 0);
   EXPECT_EQ(run({"mysql", "--execute=SELECT 1"}).exit_code, 0);
 }
 

@@ -188,9 +188,19 @@ asio::awaitable<Result<void>> Database::start() {
   co_return Result<void>();
 }
 
+Result<void> Database::signal(int signal) {
+  if (!child_ || !child_->running()) return Fault{"MySQL does not run", "cluster mysql-start"};
+  child_->signal(signal);
+  return {};
+}
+
+Result<void> Database::pause() { return signal(SIGSTOP); }
+Result<void> Database::resume() { return signal(SIGCONT); }
+
 asio::awaitable<void> Database::stop() {
   if (!child_) co_return;
   child_->signal(SIGTERM);
+  child_->signal(SIGCONT);  // Paused, it could not end in order.
   const bool ended = co_await child_->ended(in(stop_limit));
   if (!ended) {
     child_->signal(SIGKILL);

@@ -26,6 +26,11 @@ class Database {
   /// the last lines of its log.
   asio::awaitable<Result<void>> start();
 
+  /// Stops it in place (SIGSTOP), and lets it go on: what it was asked for is not answered
+  /// meanwhile, and no connection ends. Errors: it does not run.
+  Result<void> pause();
+  Result<void> resume();
+
   /// Ends it in order, within 30 s, else by force. Not running: done.
   asio::awaitable<void> stop();
 
@@ -37,6 +42,7 @@ class Database {
 
  private:
   asio::awaitable<Result<void>> make_data_folder();
+  Result<void> signal(int signal);
 
   asio::io_context& loop_;
   ClusterRecord& record_;

@@ -106,6 +106,8 @@ int main(int argc, char** argv) {
   logs_command->add_flag("--follow", follow, "what is written from now on");
   app.add_subcommand("mysql-stop", "a database outage");
   app.add_subcommand("mysql-start", "… and its end");
+  app.add_subcommand("mysql-pause", "one that answers nothing (SIGSTOP)");
+  app.add_subcommand("mysql-resume", "… and its end");
   app.add_subcommand("mysql", "a shell on the database")->prefix_command();
   app.add_subcommand("ctl", "meerkatctl with the addresses filled in")->prefix_command();
   app.add_subcommand("open", "the first node's admin page in a browser");

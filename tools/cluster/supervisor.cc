@@ -296,23 +296,24 @@ asio::awaitable<Result<Reply>> Supervisor::change(std::string verb, json::object
   if (verb == "remove") co_return co_await remove(node, std::move(progress));
   if (verb == "start") co_return co_await restart(node, std::move(progress));
   if (verb == "upgrade") co_return co_await run_upgrade(std::move(request), std::move(progress));
-  Reply reply;
-  if (verb == "mysql-stop" || verb == "mysql-start") {
-    if (record_.mysql.external) co_return fault_of("the database is not ours to stop", "");
-    if (verb == "mysql-stop") {
-      co_await database_.stop();
-      reply.text = "MySQL stopped\n";
-    } else {
-      const auto started = co_await database_.start();
-      if (!started) co_return started.error();
-      reply.text = "MySQL ready\n";
-    }
-    reply.result = {{"done", verb}};
-    if (const auto written = write_record(record_); !written) co_return written.error();
-    co_return reply;
-  }
+  if (verb.starts_with("mysql-")) co_return co_await strike_database(std::move(verb));
   co_return fault_of("unknown command " + verb + "; this supervisor may be older than you are",
                      "cluster down, then cluster up");
+}
+
+asio::awaitable<Result<Reply>> Supervisor::strike_database(std::string verb) {
+  if (record_.mysql.external) co_return fault_of("the database is not ours to stop", "");
+  Result<void> done;
+  if (verb == "mysql-stop") co_await database_.stop();
+  if (verb == "mysql-start") done = co_await database_.start();
+  if (verb == "mysql-pause") done = database_.pause();
+  if (verb == "mysql-resume") done = database_.resume();
+  if (!done) co_return done.error();
+  if (const auto written = write_record(record_); !written) co_return written.error();
+  Reply reply;
+  reply.text = verb + " done\n";
+  reply.result = {{"done", verb}};
+  co_return reply;
 }
 
 asio::awaitable<Result<Reply>> Supervisor::add(json::object request, Progress progress) {

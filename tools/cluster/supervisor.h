@@ -59,6 +59,7 @@ class Supervisor {
   asio::awaitable<Reply> command(boost::json::object request, Progress progress);
   asio::awaitable<Result<Reply>> change(std::string verb, boost::json::object request,
                                         Progress progress);
+  asio::awaitable<Result<Reply>> strike_database(std::string verb);
   asio::awaitable<Result<Reply>> add(boost::json::object request, Progress progress);
   asio::awaitable<Result<Reply>> remove(std::string node, Progress progress);
   asio::awaitable<Result<Reply>> restart(std::string node, Progress progress);
