@@ -44,10 +44,14 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
   bool write(xmpp::SharedText bytes) override;
   std::size_t queued_bytes() const override { return connection_->queued_bytes(); }
   void pause() override {
-    if (pauses_++ == 0) connection_->pause_reading();
+    if (pauses_++ > 0) return;
+    idle_.pause();
+    connection_->pause_reading();
   }
   void resume() override {
-    if (--pauses_ == 0) connection_->resume_reading();
+    if (--pauses_ > 0) return;
+    idle_.resume(home_.loop.now());
+    connection_->resume_reading();
   }
   void close(xmpp::StreamErrorCondition condition, std::string_view text = {},
              std::string_view application_xml = {}) override;

@@ -30,6 +30,18 @@ TEST(IdleWatch, AsksAgainInTheNextSilence) {
   EXPECT_EQ(look(watch, seconds(381)), Verdict::ask);
 }
 
+// design.md G5: who waits for the database to take what it has sent is not read from, however long.
+TEST(IdleWatch, TakesNobodyForGoneWhomNobodyListensTo) {
+  IdleWatch watch(start);
+  EXPECT_EQ(look(watch, seconds(181)), Verdict::ask);
+  watch.pause();
+  EXPECT_EQ(look(watch, seconds(100'000)), Verdict::fine);
+  watch.resume(start + seconds(100'000));
+  EXPECT_EQ(look(watch, seconds(100'180)), Verdict::fine);
+  EXPECT_EQ(look(watch, seconds(100'181)), Verdict::ask);
+  EXPECT_EQ(look(watch, seconds(100'212)), Verdict::gone);
+}
+
 TEST(IdleWatch, NeverAsksWhenItIsOff) {
   IdleWatch watch(start);
   EXPECT_EQ(watch.look(start + seconds(1'000'000), seconds(0), seconds(30)), Verdict::fine);
