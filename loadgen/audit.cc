@@ -31,12 +31,13 @@ bool same_bare(std::string_view one, std::string_view other) {
 
 std::string_view fate_name(Fate fate) {
   static constexpr std::string_view names[fate_count] = {
-      "delivered", "lost",        "duplicated", "reordered", "altered", "misdelivered",
-      "invented",  "redelivered", "overtaken",  "unknown",   "bounced"};
+      "delivered",    "lost",      "duplicated", "reordered",      "altered",
+      "misdelivered", "invented",  "unarchived", "archived_twice", "archived_late",
+      "redelivered",  "overtaken", "unknown",    "bounced"};
   return names[static_cast<int>(fate)];
 }
 
-bool is_wrong(Fate fate) { return fate >= Fate::lost && fate <= Fate::invented; }
+bool is_wrong(Fate fate) { return fate >= Fate::lost && fate <= Fate::archived_late; }
 
 void AuditCounts::add(const AuditCounts& other) {
   sent += other.sent;
@@ -90,6 +91,19 @@ const Audit::Flow& Audit::at(std::uint32_t flow) const {
 std::uint32_t Audit::sender(std::uint32_t flow) const { return at(flow).sender; }
 std::uint32_t Audit::recipient(std::uint32_t flow) const { return at(flow).recipient; }
 std::uint32_t Audit::open(std::uint32_t flow) const { return at(flow).open; }
+std::uint32_t Audit::taken(std::uint32_t flow) const { return at(flow).next; }
+
+bool Audit::is_certain(MessageKey key) const {
+  const Flow& flow = at(key.flow);
+  const bool is_written =
+      key.seq < flow.base ||
+      (key.seq < flow.next && (flow.window[key.seq - flow.base] & written) != 0);
+  return is_written && std::ranges::find(flow.odd, key.seq) == flow.odd.end();
+}
+
+bool Audit::is_from_sender(std::uint32_t flow, std::string_view from) const {
+  return same_bare(from, names_.jid(at(flow).sender));
+}
 
 std::size_t Audit::window_bytes() const {
   return std::accumulate(
@@ -109,6 +123,7 @@ void Audit::on_written(MessageKey key, bool again) {
   assert(flow != nullptr && key.seq < flow->next);
   if (again) {
     ++counts_.resent;
+    flow->odd.push_back(key.seq);
     if (key.seq >= flow->base) flow->window[key.seq - flow->base] |= written_again;
     return;
   }
@@ -127,6 +142,7 @@ void Audit::on_acknowledged(MessageKey key) {
 void Audit::on_in_doubt(MessageKey key) {
   Flow* flow = find(key.flow);
   assert(flow != nullptr);
+  flow->odd.push_back(key.seq);
   if (key.seq < flow->base) return;
   std::uint8_t& state = flow->window[key.seq - flow->base];
   if (!settled(state)) state |= in_doubt;
@@ -157,6 +173,11 @@ void Audit::on_recipient_stream(std::uint32_t flow) {
 
 void Audit::offend(Fate fate, std::string_view id, std::uint32_t from, std::uint32_t to,
                    Micros now) {
+  offend(fate, id, from, to, names_.node(to), now);
+}
+
+void Audit::offend(Fate fate, std::string_view id, std::uint32_t from, std::uint32_t to,
+                   std::string node, Micros now) {
   ++counts_.of(fate);
   // The wrong ones matter most: they take the places of those that are only told.
   if (offenders_.size() >= offenders_max_) {
@@ -167,7 +188,14 @@ void Audit::offend(Fate fate, std::string_view id, std::uint32_t from, std::uint
     offenders_.erase(milder);
   }
   offenders_.push_back({fate, std::string(id.substr(0, 64)), names_.jid(from), names_.jid(to),
-                        names_.node(to), now});
+                        std::move(node), now});
+}
+
+void Audit::on_archive_fault(Fate fate, MessageKey key, std::uint32_t owner, Micros now) {
+  const Flow* flow = find(key.flow);
+  const auto from = flow != nullptr ? flow->sender : owner;
+  const auto to = flow != nullptr ? flow->recipient : owner;
+  offend(fate, message_id(run_, key), from, to, "archive of " + names_.jid(owner), now);
 }
 
 void Audit::count_again(Flow& flow, MessageKey key, std::string_view id, Micros now) {
@@ -208,7 +236,7 @@ Audit::Verdict Audit::on_message(std::uint32_t client, std::string_view id, std:
     offend(Fate::misdelivered, id, flow->sender, client, now);
     return verdict;
   }
-  if (!same_bare(from, names_.jid(flow->sender))) {
+  if (!is_from_sender(verdict.key.flow, from)) {
     offend(Fate::invented, id, flow->sender, client, now);
     return verdict;
   }
@@ -256,6 +284,7 @@ void Audit::on_bounce(std::uint32_t client, std::string_view id, Micros now) {
     offend(Fate::invented, id, client, client, now);
     return;
   }
+  flow->odd.push_back(key.seq);
   if (key.seq < flow->base) return;
   std::uint8_t& state = flow->window[key.seq - flow->base];
   if (settled(state)) return;  // Delivered on another way; its error changes nothing.

@@ -11,7 +11,7 @@
 
 namespace loadgen {
 
-/// What became of a stanza. The first is right, the next six are wrong, the rest is told.
+/// What became of a stanza. The first is right, the next nine are wrong, the rest is told.
 enum class Fate {
   delivered,
   lost,        // The server took it, and it is nowhere: no delivery, no error answer.
@@ -20,12 +20,15 @@ enum class Fate {
   altered,     // Body or checksum wrong.
   misdelivered,  // Came to somebody else.
   invented,      // `from` or id is nothing we sent.
-  redelivered,   // Again on a new stream, or after we had sent it again ourselves.
-  overtaken,     // Behind a later one that its sender wrote on another stream: allowed, listed.
-  unknown,       // Sent, the connection died before it was acknowledged, never seen.
-  bounced,       // Came back as an error: a known outcome.
+  unarchived,    // Not in the archive of one of the two, though the server took it.
+  archived_twice,
+  archived_late,  // In an archive behind a later one of its flow.
+  redelivered,    // Again on a new stream, or after we had sent it again ourselves.
+  overtaken,      // Behind a later one that its sender wrote on another stream: allowed, listed.
+  unknown,        // Sent, the connection died before it was acknowledged, never seen.
+  bounced,        // Came back as an error: a known outcome.
 };
-constexpr std::size_t fate_count = 11;
+constexpr std::size_t fate_count = 14;
 std::string_view fate_name(Fate fate);
 /// Whether one such stanza fails the run.
 bool is_wrong(Fate fate);
@@ -111,6 +114,9 @@ class Audit {
   /// A message stanza of type error came back to `client`.
   void on_bounce(std::uint32_t client, std::string_view id, Micros now);
 
+  /// What an archive holds, or lacks: see ArchiveAudit.
+  void on_archive_fault(Fate fate, MessageKey key, std::uint32_t owner, Micros now);
+
   /// After the settle phase: whatever has no fate is lost or unknown. Once.
   void conclude(Micros now);
 
@@ -118,6 +124,13 @@ class Audit {
   [[nodiscard]] const std::vector<Offender>& offenders() const { return offenders_; }
   [[nodiscard]] std::uint32_t sender(std::uint32_t flow) const;
   [[nodiscard]] std::uint32_t recipient(std::uint32_t flow) const;
+  [[nodiscard]] const std::string& run() const { return run_; }
+  /// How many messages of `flow` have been taken.
+  [[nodiscard]] std::uint32_t taken(std::uint32_t flow) const;
+  /// Whether the message was written, and once: the server is answerable for it, and for it alone.
+  [[nodiscard]] bool is_certain(MessageKey key) const;
+  /// Whether `from` is the account of the flow's sender.
+  [[nodiscard]] bool is_from_sender(std::uint32_t flow, std::string_view from) const;
   /// Messages of `flow` that were written and have no fate yet.
   [[nodiscard]] std::uint32_t open(std::uint32_t flow) const;
   /// Bytes held for open messages, for the test of the bound.
@@ -137,12 +150,15 @@ class Audit {
     std::uint8_t recipient_stream = 0;          // Modulo 8.
     std::vector<std::uint32_t> sender_streams;  // `next` at the start of each, but the first.
     std::vector<std::uint8_t> window;           // Bits below, one byte a message from `base`.
+    std::vector<std::uint32_t> odd;  // Written again, in doubt, or bounced; few, and kept.
   };
 
   Flow* find(std::uint32_t flow);
   [[nodiscard]] const Flow& at(std::uint32_t flow) const;
   void settle(Flow& flow);
   void offend(Fate fate, std::string_view id, std::uint32_t from, std::uint32_t to, Micros now);
+  void offend(Fate fate, std::string_view id, std::uint32_t from, std::uint32_t to,
+              std::string node, Micros now);
   void count_again(Flow& flow, MessageKey key, std::string_view id, Micros now);
 
   std::string run_;

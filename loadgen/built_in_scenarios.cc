@@ -78,6 +78,7 @@ rate = "1500/s"
 warmup = "5s"
 settle = "30s"
 duration = "15s"
+audits_archives = true
 thresholds = { "offline.max@fault" = "< 15s" }
 [[phase]]
 name = "before"
@@ -125,6 +126,33 @@ actions = [{ cut = ["n1", "n2"] }, { wait = "15s" }, { heal = "all" }]
 [[phase]]
 name = "healed"
 )"},
+      {"outage",
+       R"(# The cluster's own database ends, and later stands still (SIGSTOP), for a minute each.
+[load]
+about = "chat while the database is away: it goes on, acks wait, all is archived afterwards"
+sessions = "1k"
+login_rate = "300/s"
+rate = "500/s"
+warmup = "5s"
+settle = "60s"
+duration = "15s"
+audits_archives = true
+thresholds = { "delivery.p99@away" = "< 500ms", "delivery.p99@frozen" = "< 500ms", "reconnects_per_client" = "<= 0", "ack.max" = "< 90s" }
+[[phase]]
+name = "before"
+[[phase]]
+name = "away"
+actions = [{ mysql = "stop" }, { wait = "60s" }, { mysql = "start" }]
+[[phase]]
+name = "back"
+duration = "30s"
+[[phase]]
+name = "frozen"
+actions = [{ mysql = "pause" }, { wait = "60s" }, { mysql = "resume" }]
+[[phase]]
+name = "after"
+duration = "30s"
+)"},
       {"upgrade", R"(# Every node is replaced by the `next` build, one after the other, under load.
 [load]
 about = "chat during a full roll to another build: reconnects and full logins, longest silence"
@@ -134,6 +162,7 @@ rate = "1500/s"
 warmup = "5s"
 settle = "30s"
 duration = "20s"
+audits_archives = true
 thresholds = { "reconnects_per_client@roll" = "<= 1.01", "full_logins@roll" = "<= 0", "offline.max@roll" = "< 2s" }
 [[phase]]
 name = "before"

@@ -155,6 +155,7 @@ void Client::on_element(xmpp::Stanza& element) {
     if (name == "message") return owner_.on_message(*this, element);
     const auto type = element.type();
     if (name == "iq" && (type == "get" || type == "set")) return answer(element);
+    if (name == "iq" && stage_ == Stage::online) return owner_.on_answer(*this, element);
   }
   if (root.ns() == xmpp::ns::sm3) {
     if (name == "r") return connection_.send(ack_xml(received_));
@@ -248,6 +249,13 @@ bool Client::send(const Outgoing& message) {
   }
   if (outbox_.size() >= settings_.outbox_max) return false;
   outbox_.push_back(message);
+  return true;
+}
+
+bool Client::ask(const std::string& iq) {
+  if (stage_ != Stage::online) return false;
+  connection_.send(iq);
+  if (sm_on_) track({.is_message = false});
   return true;
 }
 

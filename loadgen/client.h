@@ -37,6 +37,10 @@ class Client final : public ConnectionUser {
   /// Takes a due message: writes it, or keeps it while the stream is away. False: outbox full.
   bool send(const Outgoing& message);
 
+  /// Sends an IQ; ClientOwner::on_answer() follows, unless the stream ends. False: it is not
+  /// online.
+  bool ask(const std::string& iq);
+
   [[nodiscard]] bool is_online() const { return stage_ == Stage::online; }
   /// Bound, and perhaps saying goodbye; still true inside `ClientOwner::on_ended`.
   [[nodiscard]] bool has_session() const {

@@ -51,6 +51,8 @@ class ClientOwner {
   virtual void on_online(Client& client, Micros took, bool resumed) = 0;
   virtual void on_ended(Client& client, Ending ending, std::string_view reason) = 0;
   virtual void on_message(Client& client, const xmpp::Stanza& stanza) = 0;
+  /// An answer to what Client::ask() sent.
+  virtual void on_answer(Client& client, const xmpp::Stanza& iq) = 0;
   virtual void on_acknowledged(const Outgoing& message) = 0;
   virtual void on_in_doubt(const Outgoing& message) = 0;
 

@@ -12,6 +12,7 @@ namespace {
 constexpr Micros tick{50'000};
 constexpr Micros second{1'000'000};
 constexpr std::size_t events_kept = 50;
+constexpr Micros archives_limit = std::chrono::minutes(5);
 
 }  // namespace
 
@@ -31,8 +32,8 @@ Micros Conductor::now() const {
 Result<ExitCode> Conductor::run() {
   if (auto begun = begin(); begun.has_error()) return begun.error();
   ramp();
+  const Scenario& scenario = options_.scenario;
   if (!is_cut_short()) {
-    const Scenario& scenario = options_.scenario;
     if (scenario.warmup.count() > 0) {
       Phase warm;
       warm.name = "warm-up";
@@ -45,6 +46,7 @@ Result<ExitCode> Conductor::run() {
     }
   }
   settle();
+  if (scenario.audits_archives && !is_cut_short()) read_archives();
   return conclude();
 }
 
@@ -67,7 +69,8 @@ Result<void> Conductor::begin() {
   state_.open_files_max = files.rlim_cur;
   state_.scenario = scenario.name;
   state_.seed = options_.shard.seed;
-  state_.phase_count = scenario.phases.size() + 2 + (scenario.warmup.count() > 0 ? 1 : 0);
+  state_.phase_count = scenario.phases.size() + 2 + (scenario.warmup.count() > 0 ? 1 : 0) +
+                       (scenario.audits_archives ? 1 : 0);
   state_.expected = scenario.warmup + scenario.settle / 10 +
                     Micros(static_cast<std::int64_t>(1e6 * static_cast<double>(scenario.sessions) /
                                                      scenario.login_rate));
@@ -165,10 +168,28 @@ void Conductor::settle() {
     turn();
     if (stops_.load() > 1) break;  // Asked a second time to hurry.
     const Snapshot total = sampler_.totals();
-    const bool quiet = total.audit.open() + total.waiting == 0 && total.online >= total.wanted;
+    // What is not acknowledged need not be archived yet.
+    const auto unacked = options_.scenario.audits_archives ? total.unacked : 0;
+    const bool quiet =
+        total.audit.open() + total.waiting + unacked == 0 && total.online >= total.wanted;
     if (now() - current_.began >= least && quiet) break;
   }
   end_phase();
+}
+
+void Conductor::read_archives() {
+  begin_phase("archives");
+  shards_.read_archives();
+  Snapshot total = sampler_.totals();
+  while (total.archives_left > 0 && stops_.load() == 0 && now() - current_.began < archives_limit) {
+    turn();
+    total = sampler_.totals();
+  }
+  end_phase();
+  figure("archives_read", static_cast<double>(total.archives_read));
+  figure("archived_messages", static_cast<double>(total.archived));
+  const auto unread = total.archives_left + total.archives_given_up;
+  if (unread > 0) reasons_.push_back(grouped(unread) + " archives could not be read");
 }
 
 void Conductor::begin_phase(const std::string& name) {

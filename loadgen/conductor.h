@@ -41,6 +41,7 @@ class Conductor final : public LiveKeys {
   void ramp();
   void play(const Phase& phase);
   void settle();
+  void read_archives();
   ExitCode conclude();
 
   void begin_phase(const std::string& name);

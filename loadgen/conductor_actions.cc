@@ -11,6 +11,7 @@ void Conductor::start_action(const Action& action) {
   const Scenario& scenario = options_.scenario;
   ActionRecord record;
   record.kind = action_name(action.kind);
+  if (action.kind == Action::Kind::mysql) record.kind += "-" + action.node;
   record.phase = current_.name;
   record.began = now();
   record.forced_before = sampler_.totals().forced;
@@ -72,6 +73,8 @@ bool Conductor::start_command(const Action& action, ActionRecord& record) {
       command.push_back("--to=" + action.to);
       if (!action.order.empty()) command.push_back("--order=" + action.order);
       break;
+    case Action::Kind::mysql:
+      break;  // The command's name says it all.
     case Action::Kind::heal:
       if (action.other.empty()) break;
       command.insert(command.end(), {action.node, action.other});

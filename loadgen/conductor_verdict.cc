@@ -166,6 +166,9 @@ ExitCode Conductor::conclude() {
   if (sampler_.whole().offline.count() > 0) {
     figure("longest_silence_s", in_seconds(sampler_.whole().offline.max()));
   }
+  if (sampler_.whole().ack.count() > 0) {
+    figure("longest_ack_s", in_seconds(sampler_.whole().ack.max()));
+  }
   for (const PhaseRecord& phase : phases_) {
     // Ramp, warm-up and settling stand in the table of phases; the scenario's own are its figures.
     if (options_.scenario.find(phase.name) == nullptr) continue;
@@ -237,7 +240,8 @@ boost::json::object Conductor::phase_line(const PhaseRecord& phase) const {
             {"login", to_json(phase.measured.login)},
             {"resume", to_json(phase.measured.resume)},
             {"offline", to_json(phase.measured.offline)},
-            {"lag", to_json(phase.measured.lag)}}}};
+            {"lag", to_json(phase.measured.lag)},
+            {"ack", to_json(phase.measured.ack)}}}};
 }
 
 void Conductor::record_end(ExitCode code, const std::vector<ThresholdResult>& results) {

@@ -22,6 +22,7 @@ void add_run_flags(CLI::App& run, RunFlags& flags) {
   add("--duration", flags.duration, "of each phase that states none; 5m");
   add("--warmup", flags.warmup, "of the load before the first phase; 30s");
   add("--settle", flags.settle, "at most, for what is on its way at the end; 30s");
+  add("--audit-archives", flags.audit_archives, "on, off; default: as the scenario says");
   add("--model", flags.model, "open: due by the clock; closed: by the last answer");
   add("--arrivals", flags.arrivals, "even or poisson");
   run.add_option("--seed", flags.seed, "of everything random")->capture_default_str();

@@ -54,6 +54,12 @@ std::string audit_line(const RunState& state) {
   text +=
       print("   open %s   redelivered %s  bounced %s", grouped(audit.open()).c_str(),
             grouped(audit.of(Fate::redelivered)).c_str(), grouped(audit.of(Fate::bounced)).c_str());
+  const Snapshot& total = state.total;
+  if (total.archives_left + total.archives_read > 0) {
+    text +=
+        print("   archives read %s  left %s  unarchived %s", grouped(total.archives_read).c_str(),
+              grouped(total.archives_left).c_str(), grouped(audit.of(Fate::unarchived)).c_str());
+  }
   return text;
 }
 

@@ -29,7 +29,7 @@ constexpr std::array sample_columns = {std::pair{"offered", "offered"},
 constexpr std::array node_columns = {"t_s", "clients", "logins", "cpu", "rss_bytes", "sessions"};
 
 constexpr std::array histogram_names = {"delivery", "within",  "across", "login",
-                                        "resume",   "offline", "lag"};
+                                        "resume",   "offline", "lag",    "ack"};
 using Histograms = std::array<Histogram, histogram_names.size()>;
 
 const json::value& member(const json::object& object, const char* name) {

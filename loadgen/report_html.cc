@@ -51,8 +51,8 @@ std::string audit_section(const json::object& report) {
   std::string html = "<h2>Audit</h2><div class='tiles'>";
   html += tile(whole(number(audit, "sent")), "sent");
   html += tile(whole(number(audit, "delivered")), "delivered");
-  for (const char* name :
-       {"lost", "duplicated", "reordered", "altered", "misdelivered", "invented"}) {
+  for (const char* name : {"lost", "duplicated", "reordered", "altered", "misdelivered", "invented",
+                           "unarchived", "archived_twice", "archived_late"}) {
     html += tile(whole(number(audit, name)), name, number(audit, name) > 0);
   }
   for (const char* name : {"bounced", "redelivered", "overtaken", "unknown", "resent"}) {

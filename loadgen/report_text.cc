@@ -16,8 +16,8 @@ std::string verdict_sentence(const json::object& report) {
   const auto verdict = text(report, "verdict");
   std::string sentence;
   double wrong = 0;
-  for (const char* name :
-       {"lost", "duplicated", "reordered", "altered", "misdelivered", "invented"}) {
+  for (const char* name : {"lost", "duplicated", "reordered", "altered", "misdelivered", "invented",
+                           "unarchived", "archived_twice", "archived_late"}) {
     wrong += number(audit, name);
   }
   if (number(audit, "sent") > 0) {
@@ -30,6 +30,9 @@ std::string verdict_sentence(const json::object& report) {
     }
     if (number(audit, "unknown") > 0) {
       sentence += ", " + whole(number(audit, "unknown")) + " died with their connection";
+    }
+    if (const double read = number(object(report, "figures"), "archives_read"); read > 0) {
+      sentence += "; " + whole(read) + " archives were compared with what was sent";
     }
     const auto& delivery = object(object(report, "latency"), "delivery");
     sentence += "; p99 " + short_time(number(delivery, "p99_s")) + ".";
@@ -58,8 +61,9 @@ std::string render_text(const json::object& report) {
       "verdict   " + text(report, "verdict") + "\n          " + verdict_sentence(report) + "\n";
   const auto& audit = object(report, "audit");
   out += "audit    ";
-  for (const char* name : {"lost", "duplicated", "reordered", "altered", "misdelivered", "invented",
-                           "bounced", "redelivered", "unknown"}) {
+  for (const char* name :
+       {"lost", "duplicated", "reordered", "altered", "misdelivered", "invented", "unarchived",
+        "archived_twice", "archived_late", "bounced", "redelivered", "unknown"}) {
     out += std::string(" ") + name + " " + whole(number(audit, name));
   }
   out += "\n";

@@ -93,6 +93,10 @@ Scenario scenario_of(const RunFlags& flags, Scenario scenario, FlagReader& reade
   reader.take("--duration", flags.duration, scenario.duration, parse_duration);
   reader.take("--warmup", flags.warmup, scenario.warmup, parse_duration);
   reader.take("--settle", flags.settle, scenario.settle, parse_duration);
+  if (!flags.audit_archives.empty()) {
+    reader.choose<bool>("--audit-archives", flags.audit_archives, scenario.audits_archives,
+                        {{"on", true}, {"off", false}});
+  }
   for (const auto& text : flags.thresholds) {
     const auto threshold = parse_threshold(text);
     if (threshold.has_error()) {

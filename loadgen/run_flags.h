@@ -27,7 +27,7 @@ struct RunFlags {
   std::string sessions, login_rate, rate, duration, warmup, settle;
   std::string model = "open", arrivals = "even";
   std::string tls = "starttls", tls_verify = "on", ca, auth = "best";
-  std::string stream_management = "on", resend = "on";
+  std::string stream_management = "on", resend = "on", audit_archives;
   std::string backoff = "100ms..10s", body = "100..300";
   std::string users_prefix = "load", password, password_file, accounts;
   std::string source_addresses, server_pids, ui = "auto", abort_on, commit;

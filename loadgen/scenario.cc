@@ -12,9 +12,9 @@
 namespace loadgen {
 namespace {
 
-constexpr std::array<std::string_view, 12> action_names = {
-    "add",    "remove", "start", "upgrade",  "kill",         "pause",
-    "resume", "cut",    "heal",  "set_rate", "set_sessions", "wait"};
+constexpr std::array<std::string_view, 13> action_names = {
+    "add", "remove", "start", "upgrade",  "kill",         "pause", "resume",
+    "cut", "heal",   "mysql", "set_rate", "set_sessions", "wait"};
 
 /// How many letters to change, add or drop between the two; for "did you mean".
 std::size_t edit_distance(std::string_view one, std::string_view other) {
@@ -152,7 +152,8 @@ class Reader {
 
   void read_load(const toml::table& load) {
     known(load,
-          {"about", "sessions", "login_rate", "rate", "duration", "warmup", "settle", "thresholds"},
+          {"about", "sessions", "login_rate", "rate", "duration", "warmup", "settle",
+           "audits_archives", "thresholds"},
           "[load]");
     take(load, "about", scenario_.about, as_text);
     take(load, "sessions", scenario_.sessions, parse_count);
@@ -161,6 +162,7 @@ class Reader {
     take(load, "duration", scenario_.duration, parse_duration);
     take(load, "warmup", scenario_.warmup, parse_duration);
     take(load, "settle", scenario_.settle, parse_duration);
+    scenario_.audits_archives = load["audits_archives"].value_or(false);
     if (scenario_.sessions < 2) {
       fault(load.source(), "sessions: fewer than 2", "a conversation has two ends");
     }
@@ -228,6 +230,9 @@ class Reader {
         case Action::Kind::heal:
           read_path(value, action);
           break;
+        case Action::Kind::mysql:
+          read_mysql(value, action);
+          break;
         case Action::Kind::set_rate:
           take(table, text, action.amount, as_rate);
           break;
@@ -257,6 +262,14 @@ class Reader {
     }
     action.node = nodes->get(0)->value_or("");
     action.other = nodes->get(1)->value_or("");
+  }
+
+  void read_mysql(const toml::node& value, Action& action) {
+    action.node = value.value_or(std::string());
+    for (const char* verb : {"stop", "start", "pause", "resume"}) {
+      if (action.node == verb) return;
+    }
+    fault(value.source(), "mysql wants stop, start, pause or resume", "mysql = \"stop\"");
   }
 
   std::string_view text_;

@@ -31,13 +31,15 @@ struct Action {
     resume,
     cut,
     heal,
+    mysql,
     set_rate,
     set_sessions,
     wait
   };
   Kind kind = Kind::wait;
   /// Of remove, kill, pause and cut: "newest" is the node that was added last, "any" the one with
-  /// the most of our clients. Of start and resume also "same": the one that was struck last.
+  /// the most of our clients. Of start and resume also "same": the one that was struck last. Of
+  /// mysql: what happens to it: stop, start, pause or resume.
   std::string node = "newest";
   std::string other;        // Of cut: the path is between the two. Of heal: none: all paths.
   std::string to = "next";  // Of upgrade.
@@ -68,6 +70,7 @@ struct Scenario {
   Micros duration{std::chrono::seconds(30)};
   Micros warmup{std::chrono::seconds(5)};
   Micros settle{std::chrono::seconds(30)};
+  bool audits_archives = false;  // At the end: is each message in both archives, once, in order?
   std::vector<Threshold> thresholds;
   std::vector<Phase> phases;
 

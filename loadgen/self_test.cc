@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "loadgen/archive_audit.h"
 #include "xmpp/stanza.h"
 #include "xmpp/stream_parser.h"
 
@@ -114,20 +115,72 @@ void receive(const Wire& wire, Audit& audit, std::mt19937_64& random) {
   }
 }
 
-SelfTestStep play(std::string name, Spoil spoil, Fate expected, std::uint64_t seed) {
-  std::vector<Wire> wires(clients);
-  for (std::uint32_t i = 0; i < clients; ++i) wires[i].client = i;
+Audit new_audit() {
   Audit audit(std::string(run_name), {[](std::uint32_t client) { return jid_of(client); },
                                       [](std::uint32_t) { return std::string("relay"); }});
   for (std::uint32_t i = 0; i < clients; ++i) audit.add_flow(i, i ^ 1U);
+  return audit;
+}
+
+MessageKey write_next(Audit& audit, std::uint32_t flow) {
+  const MessageKey key = audit.take_next(flow);
+  audit.on_written(key, false);
+  audit.on_acknowledged(key);
+  return key;
+}
+
+/// The archive of `owner`, with one in twenty of what it got spoilt as `spoil` says.
+void read_archive(Audit& audit, std::uint32_t owner, Fate spoil, std::mt19937_64& random,
+                  std::uint64_t& spoiled) {
+  ArchiveAudit archive(audit, owner, {owner, owner ^ 1U});
+  const auto enter = [&](std::uint32_t flow, std::uint32_t seq) {
+    const auto id = message_id(run_name, {flow, seq});
+    archive.on_entry(id, jid_of(flow) + "/load", message_body(id, Micros(seq), 300), Micros(0));
+  };
+  for (std::uint32_t seq = 0; seq < messages_a_flow; ++seq) {
+    enter(owner, seq);
+    const bool is_spoiled = seq + 1 < messages_a_flow && random() % 20 == 0;
+    if (!is_spoiled || spoil == Fate::archived_twice) enter(owner ^ 1U, seq);
+    if (!is_spoiled) continue;
+    ++spoiled;
+    if (spoil == Fate::archived_twice) enter(owner ^ 1U, seq);
+    if (spoil != Fate::archived_late) continue;
+    enter(owner, ++seq);
+    enter(owner ^ 1U, seq);
+    enter(owner ^ 1U, seq - 1);
+  }
+  archive.on_end(Micros(0));
+}
+
+SelfTestStep play_archives(std::string name, Fate spoil, std::uint64_t seed) {
+  Audit audit = new_audit();
+  for (std::uint32_t flow = 0; flow < clients; ++flow) {
+    for (std::uint32_t i = 0; i < messages_a_flow; ++i) write_next(audit, flow);
+  }
+  SelfTestStep step;
+  step.name = std::move(name);
+  step.expected = spoil;
+  std::mt19937_64 random(seed);
+  for (std::uint32_t owner = 0; owner < clients; ++owner) {
+    read_archive(audit, owner, spoil, random, step.injected);
+  }
+  step.found = audit.counts().of(spoil);
+  for (std::size_t i = 0; i < fate_count; ++i) {
+    const auto fate = static_cast<Fate>(i);
+    if (is_wrong(fate) && fate != spoil) step.others += audit.counts().of(fate);
+  }
+  return step;
+}
+
+SelfTestStep play(std::string name, Spoil spoil, Fate expected, std::uint64_t seed) {
+  std::vector<Wire> wires(clients);
+  for (std::uint32_t i = 0; i < clients; ++i) wires[i].client = i;
+  Audit audit = new_audit();
   Relay relay(spoil, seed);
   // Flow by flow, so that a held stanza waits for the next one of its own flow.
   for (std::uint32_t flow = 0; flow < clients; ++flow) {
     for (std::uint32_t i = 0; i < messages_a_flow; ++i) {
-      const MessageKey key = audit.take_next(flow);
-      const auto id = message_id(run_name, key);
-      audit.on_written(key, false);
-      audit.on_acknowledged(key);
+      const auto id = message_id(run_name, write_next(audit, flow));
       relay.carry(wires, flow, flow ^ 1U,
                   stanza_text(flow, flow ^ 1U, id, message_body(id, Micros(i), 300)),
                   i + 1 < messages_a_flow);
@@ -170,7 +223,10 @@ std::vector<SelfTestStep> self_test(std::uint64_t seed) {
           play("swap", Spoil::swap, Fate::reordered, seed),
           play("alter", Spoil::alter, Fate::altered, seed),
           play("misdeliver", Spoil::misdeliver, Fate::misdelivered, seed),
-          play("forge the sender", Spoil::forge, Fate::invented, seed)};
+          play("forge the sender", Spoil::forge, Fate::invented, seed),
+          play_archives("leave out of an archive", Fate::unarchived, seed),
+          play_archives("archive twice", Fate::archived_twice, seed),
+          play_archives("archive late", Fate::archived_late, seed)};
 }
 
 }  // namespace loadgen

@@ -7,6 +7,9 @@
 #include <cassert>
 #include <future>
 
+#include "xmpp/date_time.h"
+#include "xmpp/namespaces.h"
+
 namespace loadgen {
 namespace {
 
@@ -29,7 +32,8 @@ Shard::Shard(ShardOptions options, TargetList& targets)
                             [this](std::uint32_t client) {
                               const auto& target = clients_[client]->target();
                               return target ? target->name : std::string();
-                            }}) {
+                            }}),
+      archives_(audit_, *this) {
   audit_.number_flows(static_cast<std::uint32_t>(options_.shard),
                       static_cast<std::uint32_t>(options_.shards));
   const auto pairs = options_.accounts.size() / 2;
@@ -87,9 +91,34 @@ void Shard::finish_sending() {
   });
 }
 
-void Shard::conclude() {
+void Shard::call(const std::function<void()>& work) {
   std::promise<void> done;
-  poller_.post([this, &done] {
+  poller_.post([&] {
+    work();
+    publish(now());
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+void Shard::read_archives() {
+  call([this] {
+    std::vector<ArchiveReader::Owner> owners;
+    for (const auto& client : clients_) {
+      const auto other = clients_[client->index() ^ 1U]->flow;
+      if (audit_.taken(client->flow) + audit_.taken(other) == 0) continue;
+      owners.push_back({.client = client->index(), .flows = {client->flow, other}});
+    }
+    // The servers' clocks may differ from ours by a few minutes.
+    const auto since = std::chrono::system_clock::now() - now() - std::chrono::minutes(10);
+    archives_.begin(std::move(owners),
+                    xmpp::date_time(static_cast<std::uint64_t>(
+                        std::chrono::duration_cast<Micros>(since.time_since_epoch()).count())));
+  });
+}
+
+void Shard::conclude() {
+  call([this] {
     for (const auto& client : clients_) {
       client->visit_open([&](const Outgoing& one) {
         // Written, its connection gone, and not written again: nobody knows. On a live stream the
@@ -98,10 +127,7 @@ void Shard::conclude() {
       });
     }
     audit_.conclude(now());
-    publish(now());
-    done.set_value();
   });
-  done.get_future().wait();
 }
 
 Snapshot Shard::take() {
@@ -132,6 +158,7 @@ void Shard::run() {
     send_due(at);
     run_timers(at);
     pairs_.turn(at);
+    archives_.turn(at);
     flush_dirty();
     if (at - published_at_ >= publish_every) publish(at);
     auto wake = at + turn_max;
@@ -309,6 +336,9 @@ void Shard::count_reason(std::string_view reason) {
 void Shard::on_message(Client& client, const xmpp::Stanza& stanza) {
   const auto root = stanza.root();
   if (stanza.type() == "error") return audit_.on_bounce(client.index(), stanza.id(), now());
+  if (const auto archived = root.child("result", xmpp::ns::archive)) {
+    return archives_.on_result(client.index(), archived);
+  }
   const auto body = root.child("body", "jabber:client");
   if (!body) return;  // Chat states and the like are none of ours.
   const auto at = now();
@@ -324,14 +354,29 @@ void Shard::on_message(Client& client, const xmpp::Stanza& stanza) {
   (sender.target() == client.target() ? local_.within : local_.across).record(took);
 }
 
-void Shard::on_acknowledged(const Outgoing& message) { audit_.on_acknowledged(message.key); }
+void Shard::on_answer(Client& client, const xmpp::Stanza& iq) {
+  archives_.on_answer(client.index(), iq, now());
+}
+
+void Shard::on_acknowledged(const Outgoing& message) {
+  local_.ack.record(now() - message.due);
+  audit_.on_acknowledged(message.key);
+}
 
 void Shard::on_in_doubt(const Outgoing& message) { audit_.on_in_doubt(message.key); }
 
 void Shard::publish(Micros now) {
   published_at_ = now;
   local_.waiting = 0;
-  for (const auto& client : clients_) local_.waiting += client->outbox();
+  local_.unacked = 0;
+  for (const auto& client : clients_) {
+    local_.waiting += client->outbox();
+    local_.unacked += client->unacked();
+  }
+  local_.archives_left = archives_.left();
+  local_.archives_read = archives_.done();
+  local_.archives_given_up = archives_.given_up();
+  local_.archived = archives_.entries();
   local_.wanted = 2 * pairs_.entered();
   local_.churned = pairs_.churned();
   local_.audit = audit_.counts();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <queue>
@@ -8,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "loadgen/archive_reader.h"
 #include "loadgen/audit.h"
 #include "loadgen/client.h"
 #include "loadgen/pair_pacer.h"
@@ -38,7 +40,7 @@ struct ShardOptions {
 ///
 /// Messages are due by the clock (open model): even or Poisson arrivals over all active flows.
 /// Threads: members marked [any thread]; the rest before `start` and after `stop`.
-class Shard final : public ClientOwner, private PairPacer::Players {
+class Shard final : public ClientOwner, private PairPacer::Players, private ArchiveReader::Asker {
  public:
   Shard(ShardOptions options, TargetList& targets);
   ~Shard();
@@ -54,6 +56,9 @@ class Shard final : public ClientOwner, private PairPacer::Players {
   void set_churn(double pairs_per_second);
   /// [any thread] No new messages; the ones in flight go on.
   void finish_sending();
+  /// [any thread] Begins to compare the archives of those who wrote with what they wrote; what
+  /// take() gives afterwards tells how far that is.
+  void read_archives();
   /// [any thread] Calls the audit's last word on the shard's thread and waits for it.
   void conclude();
   /// [any thread] At most 100 ms old.
@@ -73,6 +78,7 @@ class Shard final : public ClientOwner, private PairPacer::Players {
   void on_online(Client& client, Micros took, bool resumed) override;
   void on_ended(Client& client, Ending ending, std::string_view reason) override;
   void on_message(Client& client, const xmpp::Stanza& stanza) override;
+  void on_answer(Client& client, const xmpp::Stanza& iq) override;
   void on_acknowledged(const Outgoing& message) override;
   void on_in_doubt(const Outgoing& message) override;
 
@@ -84,6 +90,8 @@ class Shard final : public ClientOwner, private PairPacer::Players {
     bool operator<(const Timer& other) const { return when > other.when; }
   };
 
+  /// Calls `work` on the shard's thread, and waits for it and for its effect on take().
+  void call(const std::function<void()>& work);
   void run();
   void send_due(Micros now);
   void send_on(std::uint32_t client, Micros due, Micros now);
@@ -98,6 +106,10 @@ class Shard final : public ClientOwner, private PairPacer::Players {
   bool is_away(std::size_t pair) const override;
   bool is_quiet(std::size_t pair) const override;
 
+  bool ask(std::uint32_t client, const std::string& iq) override {
+    return clients_[client]->ask(iq);
+  }
+
   void count_reason(std::string_view reason);
   TargetCounts& counts_of(const Client& client);
   Micros next_gap();
@@ -110,6 +122,7 @@ class Shard final : public ClientOwner, private PairPacer::Players {
   std::mt19937_64 random_;
   PairPacer pairs_;
   Audit audit_;
+  ArchiveReader archives_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::priority_queue<Timer> timers_;
   std::vector<Client*> dirty_;

@@ -44,6 +44,10 @@ void ShardGroup::finish_sending() {
   for (auto& shard : shards_) shard->finish_sending();
 }
 
+void ShardGroup::read_archives() {
+  for (auto& shard : shards_) shard->read_archives();
+}
+
 void ShardGroup::conclude() {
   for (auto& shard : shards_) shard->conclude();
 }

@@ -28,6 +28,8 @@ class ShardGroup {
   void set_churn(double sessions_per_second);
   /// No new messages; the ones in flight go on.
   void finish_sending();
+  /// Begins to compare the archives with what was written: see Shard::read_archives.
+  void read_archives();
   /// Calls each audit's last word and waits for it.
   void conclude();
 

@@ -9,13 +9,14 @@ namespace {
 
 using Member = std::pair<std::string_view, Histogram Latencies::*>;
 
-constexpr std::array<Member, 7> members = {{{"delivery", &Latencies::delivery},
+constexpr std::array<Member, 8> members = {{{"delivery", &Latencies::delivery},
                                             {"within", &Latencies::within},
                                             {"across", &Latencies::across},
                                             {"login", &Latencies::login},
                                             {"resume", &Latencies::resume},
                                             {"offline", &Latencies::offline},
-                                            {"lag", &Latencies::lag}}};
+                                            {"lag", &Latencies::lag},
+                                            {"ack", &Latencies::ack}}};
 
 }  // namespace
 
@@ -47,6 +48,11 @@ void Snapshot::add(const Snapshot& other) {
   failed_logins += other.failed_logins;
   forced += other.forced;
   churned += other.churned;
+  unacked += other.unacked;
+  archives_left += other.archives_left;
+  archives_read += other.archives_read;
+  archives_given_up += other.archives_given_up;
+  archived += other.archived;
   audit.add(other.audit);
   add_histograms(other);
   for (std::size_t i = 0; i < other.targets.size(); ++i) {

@@ -20,6 +20,7 @@ struct Latencies {
   Histogram resume;   // The same, to the former session.
   Histogram offline;  // From a forced end to the next stream that has a session.
   Histogram lag;      // From due to taken up by our loop.
+  Histogram ack;      // From due to acknowledged by the server.
 
   void add(const Latencies& other);
   void clear();
@@ -46,8 +47,13 @@ struct Snapshot : Latencies {
   std::uint64_t logins = 0;   // To a new session.
   std::uint64_t resumed = 0;  // To the former one.
   std::uint64_t failed_logins = 0;
-  std::uint64_t forced = 0;   // Streams that the server or the network ended.
-  std::uint64_t churned = 0;  // Pairs that left and came back on purpose.
+  std::uint64_t forced = 0;             // Streams that the server or the network ended.
+  std::uint64_t churned = 0;            // Pairs that left and came back on purpose.
+  std::uint64_t unacked = 0;            // Stanzas that wait for the server's acknowledgement now.
+  std::uint64_t archives_left = 0;      // To be read.
+  std::uint64_t archives_read = 0;      // To their end.
+  std::uint64_t archives_given_up = 0;  // Not answered, whatever was tried.
+  std::uint64_t archived = 0;           // Messages of this run that were met in archives.
   AuditCounts audit;
   std::vector<TargetCounts> targets;
   std::map<std::string, std::uint64_t> reasons;  // Why streams ended and logins failed; bounded.

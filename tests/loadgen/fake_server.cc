@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
+#include <string>
 #include <vector>
 
 #include "xmpp/namespaces.h"
@@ -140,6 +142,9 @@ void FakeServer::on_element(Peer& peer, const xmpp::Stanza& element) {
   }
   if (element.kind() == xmpp::Stanza::Kind::other) return;
   ++peer.handled;
+  if (name == "iq" && element.root().child("query", xmpp::ns::archive)) {
+    return answer_query(peer, element);
+  }
   if (name == "iq") {
     ++logins_;
     return send(peer, "<iq type='result' id='" + std::string(element.id()) +
@@ -158,6 +163,13 @@ void FakeServer::on_message(const Peer& peer, const xmpp::Stanza& message) {
   xmpp::Stanza copy = message.copy();
   copy.set_from(peer.user + "@localhost/load");
   const std::string to(message.to());
+  const std::string archived = copy.to_string(xmpp::ns::forward);
+  archives_[peer.user].push_back(archived);
+  if (forgets.load() > 0) {
+    --forgets;
+  } else {
+    archives_[to.substr(0, to.find('@'))].push_back(archived);
+  }
   for (const auto& [fd, other] : peers_) {
     if (other->user.empty() || to.substr(0, to.find('@')) != other->user) continue;
     send(*other, copy.to_string());
@@ -168,6 +180,27 @@ void FakeServer::on_message(const Peer& peer, const xmpp::Stanza& message) {
     return;
   }
   send(peer, message.error_reply(xmpp::StanzaErrorCondition::service_unavailable).to_string());
+}
+
+void FakeServer::answer_query(const Peer& peer, const xmpp::Stanza& iq) {
+  const auto query = iq.root().child("query", xmpp::ns::archive);
+  const std::string id(query.attr("queryid"));
+  const auto after =
+      query.child("set", xmpp::ns::result_set).child("after", xmpp::ns::result_set).text();
+  const auto& archive = archives_[peer.user];
+  std::size_t at = after.empty() ? 0 : std::stoul(after) + 1;
+  const std::size_t end = std::min(archive.size(), at + archive_page);
+  for (; at < end; ++at) {
+    send(peer, "<message><result xmlns='urn:xmpp:mam:2' queryid='" + id + "' id='" +
+                   std::to_string(at) + "'><forwarded xmlns='urn:xmpp:forward:0'>" + archive[at] +
+                   "</forwarded></result></message>");
+  }
+  const bool is_complete = end == archive.size();
+  send(peer, "<iq type='result' id='" + std::string(iq.id()) + "'><fin xmlns='urn:xmpp:mam:2'" +
+                 (is_complete ? " complete='true'" : "") +
+                 "><set xmlns='http://jabber.org/protocol/rsm'>" +
+                 (end == 0 ? "" : "<last>" + std::to_string(end - 1) + "</last>") +
+                 "</set></fin></iq>");
 }
 
 }  // namespace loadgen

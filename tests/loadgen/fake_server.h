@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "xmpp/stanza.h"
 #include "xmpp/stream_parser.h"
@@ -14,7 +15,8 @@
 namespace loadgen {
 
 /// A server of one thread on a loopback port that does what a test asks: PLAIN without TLS, bind,
-/// XEP-0198 acknowledgements, messages between its users. It lies on request.
+/// XEP-0198 acknowledgements, messages between its users, archives of them (XEP-0313, in pages of
+/// `archive_page`). It lies on request.
 class FakeServer {
  public:
   FakeServer();
@@ -34,6 +36,9 @@ class FakeServer {
   std::atomic<int> swallows{0};
   /// Delivers so many messages from now on twice.
   std::atomic<int> doubles{0};
+  /// Leaves so many messages from now on out of their recipients' archives.
+  std::atomic<int> forgets{0};
+  std::atomic<std::size_t> archive_page{7};
   /// Refuses so many logins from now on.
   std::atomic<int> refuses{0};
   /// Closes all connections, as a node that is killed.
@@ -53,12 +58,14 @@ class FakeServer {
   void read(Peer& peer);
   void on_element(Peer& peer, const xmpp::Stanza& element);
   void on_message(const Peer& peer, const xmpp::Stanza& message);
+  void answer_query(const Peer& peer, const xmpp::Stanza& iq);
   static void send(const Peer& peer, const std::string& xml);
 
   int listener_ = -1;
   std::uint16_t port_ = 0;
   std::string see_other_host_;
   std::map<int, std::unique_ptr<Peer>> peers_;
+  std::map<std::string, std::vector<std::string>> archives_;  // By user.
   std::atomic<int> logins_{0};
   std::atomic<int> messages_{0};
   std::atomic<bool> stopping_{false};

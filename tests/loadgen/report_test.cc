@@ -95,7 +95,8 @@ Recording recording(bool with_end = true) {
   json::object audit;
   for (const char* name :
        {"sent", "resent", "acknowledged", "foreign", "delivered", "lost", "duplicated", "reordered",
-        "altered", "misdelivered", "invented", "redelivered", "overtaken", "unknown", "bounced"}) {
+        "altered", "misdelivered", "invented", "unarchived", "archived_twice", "archived_late",
+        "redelivered", "overtaken", "unknown", "bounced"}) {
     audit[name] = 0;
   }
   audit["sent"] = 250;

@@ -45,6 +45,25 @@ TEST(Scenario, PartitionCutsAPathAndFailoverStartsTheNodeThatItKilled) {
   EXPECT_EQ(failover.find("fault")->actions.at(2).node, "same");
 }
 
+TEST(Scenario, OutageEndsAndPausesTheDatabaseAndLooksIntoTheArchives) {
+  const auto outage = load_scenario("outage").value();
+  EXPECT_TRUE(outage.acts_on_nodes());
+  EXPECT_TRUE(outage.audits_archives);
+  EXPECT_EQ(outage.find("away")->actions.at(0).kind, Action::Kind::mysql);
+  EXPECT_EQ(outage.find("away")->actions.at(0).node, "stop");
+  EXPECT_EQ(outage.find("frozen")->actions.at(2).node, "resume");
+  EXPECT_TRUE(load_scenario("failover")->audits_archives);
+  EXPECT_FALSE(load_scenario("chat")->audits_archives);
+}
+
+TEST(Scenario, KnowsWhatCanBeDoneToADatabase) {
+  const auto scenario =
+      parse_scenario("[[phase]]\nname = \"a\"\nactions = [{ mysql = \"explode\" }]\n", "my.toml");
+  ASSERT_TRUE(scenario.has_error());
+  const auto& text = scenario.error().text;
+  EXPECT_NE(text.find("mysql wants stop, start, pause or resume"), std::string::npos) << text;
+}
+
 TEST(Scenario, WantsTwoNodesOfAPath) {
   const auto scenario = parse_scenario(
       "[[phase]]\nname = \"a\"\nactions = [{ cut = \"n1\" }, { heal = [\"n1\"] }]\n", "my.toml");

@@ -239,5 +239,60 @@ TEST(Shard, ChurnsPairsWithoutLosingMessages) {
   EXPECT_EQ(play.look().forced, 0U);
 }
 
+/// The archives of all who wrote, read to their end.
+AuditCounts audit_archives(Play& play) {
+  play.shard->finish_sending();
+  EXPECT_TRUE(eventually(
+      [&] { return play.look().audit.open() + play.seen.waiting + play.seen.unacked == 0; }));
+  play.shard->read_archives();
+  EXPECT_TRUE(eventually([&] { return play.look().archives_left == 0; }));
+  EXPECT_EQ(play.seen.archives_given_up, 0U);
+  return play.conclude();
+}
+
+TEST(Shard, FindsEachMessageInTheArchivesOfBoth) {
+  FakeServer server;
+  Play play({server.host_port()});
+  ASSERT_TRUE(play.online(4));
+  play.shard->set_rate(200);
+  ASSERT_TRUE(play.received(100));
+  const auto counts = audit_archives(play);
+  EXPECT_EQ(play.seen.archives_read, 4U);
+  EXPECT_EQ(play.seen.archived, 2 * counts.sent);
+  EXPECT_FALSE(counts.wrong());
+}
+
+TEST(Shard, MissesWhatAnArchiveLacks) {
+  FakeServer server;
+  Play play({server.host_port()});
+  ASSERT_TRUE(play.online(4));
+  play.shard->set_rate(200);
+  ASSERT_TRUE(play.received(20));
+  server.forgets = 3;
+  ASSERT_TRUE(play.received(60));
+  const auto counts = audit_archives(play);
+  EXPECT_EQ(counts.of(Fate::unarchived), 3U);
+  EXPECT_EQ(counts.of(Fate::lost), 0U);
+  EXPECT_TRUE(counts.wrong());
+  ASSERT_FALSE(play.shard->offenders().empty());
+  EXPECT_TRUE(play.shard->offenders().front().node.starts_with("archive of load"));
+}
+
+TEST(Shard, AsksAgainForAnArchiveWhenItsConnectionIsLost) {
+  FakeServer server;
+  Play play({server.host_port()});
+  ASSERT_TRUE(play.online(4));
+  play.shard->set_rate(200);
+  ASSERT_TRUE(play.received(40));
+  play.shard->finish_sending();
+  ASSERT_TRUE(eventually(
+      [&] { return play.look().audit.open() + play.seen.waiting + play.seen.unacked == 0; }));
+  server.cut = true;
+  ASSERT_TRUE(eventually([&] { return play.look().forced == 4; }));
+  const auto counts = audit_archives(play);
+  EXPECT_EQ(play.seen.archives_read, 4U);
+  EXPECT_FALSE(counts.wrong());
+}
+
 }  // namespace
 }  // namespace loadgen
