@@ -19,7 +19,12 @@ void remove_own_delays(xmpp::Element message, std::string_view domain) {
   }
 }
 
-bool has_lasting_payload(const xmpp::Stanza& message) {
+bool has_hint(const xmpp::Stanza& message, std::string_view name) {
+  return static_cast<bool>(message.root().child(name, xmpp::ns::hints));
+}
+
+bool is_of_later_use(const xmpp::Stanza& message) {
+  if (has_hint(message, "store")) return true;
   for (const xmpp::Element child : xmpp::children(message.root())) {
     const std::string_view ns = child.ns();
     if (ns != chat_states && ns != xmpp::ns::hints && child.name() != "thread") return true;
@@ -36,8 +41,7 @@ bool may_be_stored(const RoutedStanza& stanza) {
 
 bool is_worth_storing(std::string_view xml) {
   const auto stanza = xmpp::Stanza::parse(xml);
-  return stanza && !stanza->root().child("no-store", xmpp::ns::hints) &&
-         has_lasting_payload(*stanza);
+  return stanza && !has_hint(*stanza, "no-store") && is_of_later_use(*stanza);
 }
 
 bool is_worth_archiving(std::string_view xml) {
@@ -48,11 +52,8 @@ bool is_worth_archiving(std::string_view xml) {
   if (mentions("<body") && !mentions(xmpp::ns::hints) && !mentions("&#")) return true;
   const auto stanza = xmpp::Stanza::parse(xml);
   if (!stanza) return false;
-  const auto has_hint = [&](std::string_view name) {
-    return static_cast<bool>(stanza->root().child(name, xmpp::ns::hints));
-  };
-  if (has_hint("no-store") || has_hint("no-permanent-store")) return false;
-  return has_hint("store") || has_lasting_payload(*stanza);
+  return !has_hint(*stanza, "no-store") && !has_hint(*stanza, "no-permanent-store") &&
+         is_of_later_use(*stanza);
 }
 
 std::optional<RoutedStanza> restored(const OfflineMessage& message) {

@@ -14,12 +14,12 @@ namespace server {
 bool may_be_stored(const RoutedStanza& stanza);
 
 /// Whether its content is worth it, too: a message that only tells what its sender is about to do
-/// (XEP-0085) is of no use later, and `<no-store/>` is obeyed (XEP-0334).
+/// (XEP-0085) is of no use later; what its sender says of it, `<store/>` or `<no-store/>`, is
+/// obeyed (XEP-0334).
 bool is_worth_storing(std::string_view xml);
 
-/// The same for the archive (XEP-0313): also where it is only not to be kept for good, and what its
-/// sender says is to be stored is (XEP-0334). Receipts and markers are: they tell other clients
-/// what has been read.
+/// The same for the archive (XEP-0313): not what is only not to be kept for good, either
+/// (XEP-0334). Receipts and markers are: they tell other clients what has been read.
 bool is_worth_archiving(std::string_view xml);
 
 /// A stored message on its way to its account, stamped with the time when it was stored (XEP-0203).

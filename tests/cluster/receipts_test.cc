@@ -89,10 +89,12 @@ TEST_F(Receipts, WaitForWhoIsAwayUnlessTheySayNotTo) {
     send(romeo, "juliet@localhost", lost);
     EXPECT_EQ(next(romeo), "error service-unavailable") << lost;
   }
+  send(romeo, "juliet@localhost", composing + hint("store"));
+  EXPECT_TRUE(romeo.ask("localhost", "<ping xmlns='urn:xmpp:ping'/>"));
   XmppClient juliet = client("juliet", "balcony", 1);
   std::vector<std::string> got;
-  for (int n = 0; n < 3; ++n) got.push_back(next(juliet));
-  EXPECT_EQ(got, (std::vector<std::string>{"received", "displayed", "body"}));
+  for (int n = 0; n < 4; ++n) got.push_back(next(juliet));
+  EXPECT_EQ(got, (std::vector<std::string>{"received", "displayed", "body", "composing"}));
   EXPECT_EQ(next(juliet, 600ms), "nothing");
 }
 

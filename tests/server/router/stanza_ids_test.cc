@@ -51,5 +51,21 @@ TEST(Archiving, IsForWhatIsOfUseLater) {
   EXPECT_FALSE(is_worth(body + "<no-permanent-store xmlns='urn:xmpp:hint&#115;'/>"));
 }
 
+// XEP-0160 §3, XEP-0334 §4
+TEST(OfflineStore, IsForWhatIsOfUseLaterOrSaysSo) {
+  const auto is_worth = [](const std::string& content) {
+    return is_worth_storing("<message type='chat'>" + content + "</message>");
+  };
+  const auto hint = [](const std::string& name) {
+    return "<" + name + " xmlns='urn:xmpp:hints'/>";
+  };
+  const std::string state = "<active xmlns='http://jabber.org/protocol/chatstates'/>";
+  EXPECT_TRUE(is_worth("<body>hi</body>" + hint("no-permanent-store")));
+  EXPECT_TRUE(is_worth(state + hint("store")));
+  EXPECT_FALSE(is_worth(state));
+  EXPECT_FALSE(is_worth("<body>hi</body>" + hint("no-store")));
+  EXPECT_FALSE(is_worth("<body>hi</body>" + hint("store") + hint("no-store")));
+}
+
 }  // namespace
 }  // namespace server
