@@ -54,6 +54,7 @@ inline constexpr std::string_view data_validate = "http://jabber.org/protocol/xd
 inline constexpr std::string_view carbons = "urn:xmpp:carbons:2";               // XEP-0280
 inline constexpr std::string_view client_state = "urn:xmpp:csi:0";              // XEP-0352
 inline constexpr std::string_view stanza_ids = "urn:xmpp:sid:0";                // XEP-0359
+inline constexpr std::string_view retraction = "urn:xmpp:message-retract:1";    // XEP-0424
 inline constexpr std::string_view old_bookmarks = "storage:bookmarks";          // XEP-0048
 inline constexpr std::string_view bookmarks = "urn:xmpp:bookmarks:1";           // XEP-0402
 inline constexpr std::string_view sasl_channel_binding = "urn:xmpp:sasl-cb:0";  // XEP-0440

@@ -152,6 +152,9 @@ struct OfflineConfig {
 struct ArchiveConfig {
   bool enabled = true;         ///< Messages are kept for both people's clients (XEP-0313).
   std::size_t page_max = 100;  ///< Messages in one answer, whatever a client asks for.
+
+  /// Older messages are deleted; 0 keeps all.
+  std::chrono::milliseconds expire_after{0};
 };
 
 struct DrainConfig {

@@ -118,10 +118,11 @@ Option bounded(Option made, Field field, Parse parse, Format format, T least, T 
 
 template <class Field>
 Option duration(std::string_view section, std::string_view key, Field field,
-                std::string_view effect, milliseconds least = milliseconds(1)) {
+                std::string_view effect, milliseconds least = milliseconds(1),
+                milliseconds most = milliseconds(86'400'000)) {
   const auto format = [](milliseconds value) { return to_text(value); };
-  Option made = bounded(option(section, key, "duration", effect), field, parse_duration, format,
-                        least, milliseconds(86'400'000));
+  Option made =
+      bounded(option(section, key, "duration", effect), field, parse_duration, format, least, most);
   made.get = [field](const Draft& draft) { return toml_string(to_text(field(draft))); };
   return made;
 }

@@ -222,6 +222,9 @@ std::vector<Option> make_table() {
               "keep messages between two people in the archives of both (XEP-0313)"),
       count("archive", "page_max", FIELD(config.archive.page_max), 1, 250,
             "messages in one answer to a client that reads its archive"),
+      duration("archive", "expire_after", FIELD(config.archive.expire_after),
+               "delete messages that are older; 0 keeps all", milliseconds(0),
+               std::chrono::days(36'500)),
 
       duration("drain", "notice", FIELD(config.drain.notice),
                "not ready for so long before the first stream ends", milliseconds(0)),

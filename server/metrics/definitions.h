@@ -90,6 +90,16 @@ inline constexpr Gauge archive_queue_records{
 inline constexpr Counter archived_messages{
     "meerkat_archived_messages_total",
     "Messages written into archives; one between two accounts counts in both."};
+inline constexpr Counter archive_tombstones{
+    "meerkat_archive_tombstones_total",
+    "Archived messages that their senders took back; one between two accounts counts in both."};
+inline constexpr Counter archive_expired_messages{
+    "meerkat_archive_expired_messages_total",
+    "Archived messages that were deleted because they were too old."};
+inline constexpr Counter archive_expiry_accounts{
+    "meerkat_archive_expiry_accounts_total",
+    "Accounts whose archives were looked through for messages that are too old; the node that does "
+    "so counts."};
 inline constexpr Counter archive_unreadable{
     "meerkat_archive_unreadable_total",
     "Archived messages left out of an answer because what is stored is no message."};

@@ -218,6 +218,9 @@ struct alignas(64) LoopCounters {
   LoopLevel archive_queue_records;
   LoopCounter archived_messages;
   LoopCounter archive_unreadable;
+  LoopCounter archive_tombstones;
+  LoopCounter archive_expired_messages;
+  LoopCounter archive_expiry_accounts;
   LabelledCounter<login_reasons> logins;
   LoopHistogram<long_bounds> login_duration;
   LabelledCounter<close_reasons> streams_closed;

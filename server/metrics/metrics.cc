@@ -127,6 +127,11 @@ void add_loops(std::vector<MetricFamily>& families, const Loops& loops) {
   add_labelled(families, metric::offline_messages, loops, &LoopCounters::offline_messages);
   add_single(families, metric::archived_messages, loops, &LoopCounters::archived_messages);
   add_single(families, metric::archive_unreadable, loops, &LoopCounters::archive_unreadable);
+  add_single(families, metric::archive_tombstones, loops, &LoopCounters::archive_tombstones);
+  add_single(families, metric::archive_expired_messages, loops,
+             &LoopCounters::archive_expired_messages);
+  add_single(families, metric::archive_expiry_accounts, loops,
+             &LoopCounters::archive_expiry_accounts);
   add_level(families, metric::archive_queue_records, loops, &LoopCounters::archive_queue_records);
   add_labelled(families, metric::streams_closed, loops, &LoopCounters::streams_closed);
   add_single(families, metric::stream_received_bytes, loops, &LoopCounters::stream_received_bytes);

@@ -161,9 +161,12 @@ void add_archive(IqHandlers& handlers, ArchiveStore& store, DocumentStore& docum
                  std::size_t page_max) {
   const std::string ns(xmpp::ns::archive);
   const auto archive = std::make_shared<Archive>(store, documents, page_max);
-  for (const std::string& feature : {ns, ns + "#extended", std::string(xmpp::ns::stanza_ids)}) {
+  const std::string retraction(xmpp::ns::retraction);
+  for (const std::string& feature : {ns, ns + "#extended", std::string(xmpp::ns::stanza_ids),
+                                     retraction, retraction + "#tombstone"}) {
     handlers.add_feature(IqTarget::account, feature);
   }
+  handlers.add_feature(IqTarget::server, retraction);
   const auto add = [&](const char* type, const char* name, auto answer) {
     handlers.handle(IqTarget::account, type, ns, name, [archive, answer](const IqRequest& request) {
       answer_later(request, answer(*archive, request));

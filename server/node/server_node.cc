@@ -1,5 +1,6 @@
 #include "server/node/server_node.h"
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <thread>
@@ -59,7 +60,7 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
       users_(*storage_),
       offline_(*storage_, {config.offline.messages_max, config.offline.bytes_max},
                [this](const std::string& holder) { return is_alive(holder); }),
-      archive_(*storage_, Roster::contacts_in),
+      archive_(*storage_, Roster::contacts_in, config.archive.expire_after),
       documents_(*storage_),
       hashing_(hashing_options(config)),
       cluster_(config,
@@ -114,6 +115,11 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
     loops_.back()->settlement = std::make_unique<Settlement>(router_, *loops_.back(), offline_,
                                                              holder_of(cluster_.node_id()));
   }
+  if (config.archive.expire_after.count() > 0) {
+    expiry_ = std::make_unique<ArchiveExpiry>(
+        loops_[0]->loop, loops_[0]->counters, archive_,
+        ArchiveExpiry::Options{config.archive.expire_after, [this] { return is_first(); }});
+  }
   metrics_.add_loop(router_.link_counters());
   router_.set_loops(loops_);
   for (const auto& loop : loops_) {
@@ -164,6 +170,7 @@ std::optional<std::string> ServerNode::start() {
     loops_[index]->loop.start();
     loops_[index]->loop.post([busy = busy_[index].get()] { busy->watch_this_thread(); });
   }
+  if (expiry_) expiry_->start();
   set_state(State::joining);
   wait_until_joined();
   return std::nullopt;
@@ -279,6 +286,16 @@ void ServerNode::start_drain(const DrainOptions& options, std::chrono::milliseco
         [this, index] { moves_[index]->hand_over_all([this] { return successor(); }); });
   }
   started->start(options);
+}
+
+// By name, of the nodes that are ready and reached from here: it does what one does for all. When
+// the nodes are apart two may think so.
+bool ServerNode::is_first() const {
+  if (state_.load() != State::ready) return false;
+  return std::ranges::none_of(cluster_.reports(), [this](const auto& other) {
+    const auto& [id, report] = other;
+    return report.state == "ready" && id < cluster_.node_id() && cluster_.is_reachable(id);
+  });
 }
 
 // With a stream, or without one and not known to be elsewhere yet.

@@ -18,6 +18,7 @@
 #include "server/metrics/busy_ratio.h"
 #include "server/metrics/metrics.h"
 #include "server/modules/modules.h"
+#include "server/node/archive_expiry.h"
 #include "server/node/client_listener.h"
 #include "server/node/cluster.h"
 #include "server/node/drain.h"
@@ -123,6 +124,7 @@ class ServerNode final : public NodeControl {
   void give_up_name(const std::string& why);
   void on_drained(std::uint64_t left);
   void end_sessions(std::uint64_t count);
+  bool is_first() const;
   std::uint64_t sessions_here() const;
   std::optional<replication::NodeRef> successor();
   static std::string holder_of(const replication::NodeId& node);
@@ -157,6 +159,7 @@ class ServerNode final : public NodeControl {
   ModuleContext modules_;
   StreamServices streams_;
   std::vector<std::unique_ptr<RoutedLoop>> loops_;
+  std::unique_ptr<ArchiveExpiry> expiry_;  // None: archives keep all.
   std::unique_ptr<NodeWatch> watch_;
   std::vector<std::unique_ptr<BusyRatio>> busy_;  // Of each loop's thread.
   std::vector<std::unique_ptr<SessionMoves>> moves_;

@@ -13,6 +13,9 @@ namespace {
 constexpr std::size_t batch_max = 500;
 constexpr std::size_t batch_bytes_max = 1 << 20;
 
+// More at once nobody takes back who means it: what they take back stays in the archives.
+constexpr std::size_t retractions_max = 100;
+
 // A batch that fails is a fault of the database, which is waited for, or of the program.
 void rethrow(const std::exception_ptr& failure) {
   if (failure) std::rethrow_exception(failure);
@@ -63,15 +66,51 @@ asio::awaitable<void> ArchiveDesk::write(std::vector<Pending> batch) {
   counters_.archive_write_duration.observe(std::chrono::steady_clock::now() - begun);
   write_next();
   for (std::size_t at = 0; at < batch.size(); ++at) {
-    waiting_bytes_ -= memory_of(batch[at].message);
     const ArchivedFor& where = (*written)[at];
     counters_.archived_messages.add(static_cast<std::uint64_t>(where.sender) +
                                     static_cast<std::uint64_t>(where.recipient));
-    if (batch[at].number != 0) written_(batch[at].number, where);
+    if (where.is_retraction && retractions_.size() < retractions_max) {
+      retractions_.push_back({std::move(batch[at]), where});
+    } else {
+      end(batch[at], where);
+    }
   }
-  counters_.archive_queue_records.lower(batch.size());
-  if (waiting_bytes_ > full_bytes / 2) co_return;
+  retract_next();
+  tell_of_room_if_any();
+}
+
+void ArchiveDesk::end(const Pending& pending, ArchivedFor where) {
+  waiting_bytes_ -= memory_of(pending.message);
+  counters_.archive_queue_records.lower(1);
+  if (pending.number != 0) written_(pending.number, where);
+}
+
+void ArchiveDesk::tell_of_room_if_any() {
+  if (waiting_bytes_ > full_bytes / 2) return;
   for (const SessionId session : std::exchange(waiting_sessions_, {})) has_room_(session);
+}
+
+// Beside the batches: looking for what is taken back may take long, and concerns nobody else.
+void ArchiveDesk::retract_next() {
+  if (is_retracting_ || retractions_.empty()) return;
+  is_retracting_ = true;
+  Retraction next = std::move(retractions_.front());
+  retractions_.pop_front();
+  asio::co_spawn(loop_.executor(), retract(std::move(next)), rethrow);
+}
+
+asio::awaitable<void> ArchiveDesk::retract(Retraction retraction) {
+  const auto done = co_await store_.retract(retraction.pending.message);
+  is_retracting_ = false;
+  if (done.has_error() &&
+      (done.error() == StorageErrc::unavailable || done.error() == StorageErrc::busy)) {
+    retractions_.push_front(std::move(retraction));
+    co_return;  // The next tick tries again.
+  }
+  if (done.has_value()) counters_.archive_tombstones.add(*done);
+  retract_next();
+  end(retraction.pending, retraction.where);
+  tell_of_room_if_any();
 }
 
 }  // namespace server

@@ -16,6 +16,9 @@ namespace server {
 
 /// One loop's way into the archives.
 ///
+/// A message that takes back another (XEP-0424) is written as any, and is called written when that
+/// other has gone from the archives.
+///
 /// One batch is written at a time, and what gathers meanwhile is the next one: a lone message
 /// leaves at once, and under load a commit is shared by many. Nothing is given up: while the
 /// database is away a batch waits, and each tick tries it again. Who sends more meanwhile than the
@@ -45,9 +48,14 @@ class ArchiveDesk {
   [[nodiscard]] bool is_overfull() const { return waiting_bytes_ >= 2 * full_bytes; }
 
   /// Tries again what waits for the database.
-  void on_tick() { write_next(); }
+  void on_tick() {
+    write_next();
+    retract_next();
+  }
 
-  [[nodiscard]] bool is_idle() const { return waiting_.empty() && !is_writing_; }
+  [[nodiscard]] bool is_idle() const {
+    return waiting_.empty() && !is_writing_ && retractions_.empty() && !is_retracting_;
+  }
 
   /// Memory that the messages of one loop may take.
   static constexpr std::size_t full_bytes = 32 << 20;
@@ -58,8 +66,17 @@ class ArchiveDesk {
     std::uint64_t number = 0;
   };
 
+  struct Retraction {
+    Pending pending;
+    ArchivedFor where;
+  };
+
   void write_next();
   asio::awaitable<void> write(std::vector<Pending> batch);
+  void end(const Pending& pending, ArchivedFor where);
+  void tell_of_room_if_any();
+  void retract_next();
+  asio::awaitable<void> retract(Retraction retraction);
 
   Loop& loop_;
   LoopCounters& counters_;
@@ -70,6 +87,8 @@ class ArchiveDesk {
   std::size_t waiting_bytes_ = 0;  // Also of what is being written.
   std::vector<SessionId> waiting_sessions_;
   bool is_writing_ = false;
+  std::deque<Retraction> retractions_;  // Written, and what they take back is still there.
+  bool is_retracting_ = false;
 };
 
 }  // namespace server

@@ -111,7 +111,9 @@ ArchivePage read_ids(SqlConnection& db, const xmpp::Jid& account, const ArchiveR
   std::vector<MessageId> ids = range.ids;
   std::ranges::sort(ids);
   ids.erase(std::ranges::unique(ids).begin(), ids.end());
-  std::erase_if(ids, [&](MessageId id) { return id <= bounds.after || id >= bounds.before; });
+  std::erase_if(ids, [&](MessageId id) {
+    return id <= bounds.after || id >= bounds.before || id.at < bounds.low;
+  });
   ArchivePage page;
   if (options.messages_max == 0) {
     page.count = ids.size();
@@ -139,9 +141,9 @@ ArchivePage read_ids(SqlConnection& db, const xmpp::Jid& account, const ArchiveR
   return page;
 }
 
-std::optional<MessageId> end_of(SqlConnection& db, const xmpp::Jid& account,
+std::optional<MessageId> end_of(SqlConnection& db, const xmpp::Jid& account, std::uint64_t first,
                                 std::string_view statement) {
-  const auto rows = db.query(statement, {account.local(), account.domain()});
+  const auto rows = db.query(statement, {account.local(), account.domain(), first});
   if (!rows->next()) return std::nullopt;
   return MessageId{rows->number(0), rows->number(1)};
 }
@@ -150,6 +152,7 @@ std::optional<MessageId> end_of(SqlConnection& db, const xmpp::Jid& account,
 
 asio::awaitable<Result<ArchivePage>> ArchiveStore::page(xmpp::Jid account, ArchiveRange range,
                                                         ArchivePageOptions options) {
+  range.first = std::max(range.first, oldest_kept());
   auto work = [account = std::move(account), range = std::move(range),
                options](SqlConnection& db) -> Result<ArchivePage> {
     std::vector<MessageId> named = range.ids;
@@ -167,13 +170,15 @@ asio::awaitable<Result<ArchivePage>> ArchiveStore::page(xmpp::Jid account, Archi
 
 asio::awaitable<Result<std::optional<ArchiveEnds>>> ArchiveStore::ends(xmpp::Jid account) {
   using Answer = Result<std::optional<ArchiveEnds>>;
-  auto work = [account = std::move(account)](SqlConnection& db) -> Answer {
-    const auto first = end_of(db, account,
+  auto work = [account = std::move(account), oldest = oldest_kept()](SqlConnection& db) -> Answer {
+    const auto first = end_of(db, account, oldest,
                               "SELECT arrived, origin FROM archive WHERE localpart = ?"
-                              " AND domainpart = ? ORDER BY arrived, origin LIMIT 1");
-    const auto last = end_of(db, account,
+                              " AND domainpart = ? AND arrived >= ?"
+                              " ORDER BY arrived, origin LIMIT 1");
+    const auto last = end_of(db, account, oldest,
                              "SELECT arrived, origin FROM archive WHERE localpart = ?"
-                             " AND domainpart = ? ORDER BY arrived DESC, origin DESC LIMIT 1");
+                             " AND domainpart = ? AND arrived >= ?"
+                             " ORDER BY arrived DESC, origin DESC LIMIT 1");
     if (!first || !last) return std::optional<ArchiveEnds>();
     return std::optional(ArchiveEnds{*first, *last});
   };

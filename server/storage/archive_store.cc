@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "server/storage/retraction.h"
+
 namespace server {
 namespace {
 
@@ -63,8 +65,9 @@ std::string document(SqlConnection& db, const xmpp::Jid& account, std::string_vi
 
 }  // namespace
 
-ArchiveStore::ArchiveStore(Storage& storage, ContactsOf contacts_of)
-    : storage_(storage), contacts_of_(std::move(contacts_of)) {}
+ArchiveStore::ArchiveStore(Storage& storage, ContactsOf contacts_of,
+                           std::chrono::microseconds kept_for)
+    : storage_(storage), contacts_of_(std::move(contacts_of)), kept_for_(kept_for) {}
 
 void ArchiveStore::forget_prefs(const xmpp::Jid& account) {
   const std::lock_guard lock(mutex_);
@@ -139,6 +142,8 @@ asio::awaitable<Result<std::vector<ArchivedFor>>> ArchiveStore::append(
       // What somebody says to himself is one message of one archive.
       const bool is_own = message.from.bare_str() == message.to.bare_str();
       outcome.sender = is_own ? outcome.recipient : take(message.from, message.to, message);
+      outcome.is_retraction =
+          (outcome.sender || outcome.recipient) && retraction_in(message.stanza);
     }
     // Rows of one owner are neighbours; and nodes that meet in their rows wait in one direction.
     std::ranges::stable_sort(rows, {}, [](const Row& row) { return row.owner.bare_str(); });

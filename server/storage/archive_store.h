@@ -33,6 +33,7 @@ struct ArchivedMessage {
 struct ArchivedFor {
   bool sender = false;
   bool recipient = false;
+  bool is_retraction = false;  ///< It takes back another: retract() follows.
 };
 
 /// What a query asks of an account's archive.
@@ -70,6 +71,14 @@ struct ArchiveEnds {
   MessageId first, last;
 };
 
+/// What a call of ArchiveStore::expire() has done.
+struct ArchiveExpiryStep {
+  std::optional<xmpp::Jid> place{};  ///< Where the next one goes on.
+  std::uint64_t messages = 0;        ///< Deleted.
+  std::uint64_t accounts = 0;        ///< That have nothing left to delete.
+  bool is_done = false;              ///< There are no more accounts.
+};
+
 /// The messages of each account, as its clients come to look for them (XEP-0313).
 ///
 /// What an account wants kept, and whom it blocks, is looked up while its messages are written, and
@@ -82,7 +91,9 @@ class ArchiveStore {
  public:
   /// `contacts_of` reads bare JIDs out of a roster's document; called on the storage's threads.
   using ContactsOf = std::function<std::vector<std::string>(const std::string& roster)>;
-  ArchiveStore(Storage& storage, ContactsOf contacts_of);
+
+  /// Messages that are older than `kept_for` are not found, and expire() deletes them; 0 keeps all.
+  ArchiveStore(Storage& storage, ContactsOf contacts_of, std::chrono::microseconds kept_for = {});
 
   static constexpr auto prefs_age_max = std::chrono::seconds(60);
 
@@ -90,12 +101,21 @@ class ArchiveStore {
   /// they are, so that it may be said again.
   asio::awaitable<Result<std::vector<ArchivedFor>>> append(std::vector<ArchivedMessage> messages);
 
+  /// Puts a tombstone in the place of what `message` takes back (XEP-0424), in the archives that
+  /// have it; says in how many. The newest message of its sender's to the same account that has the
+  /// id is meant, among the newest 10,000 of the two. Said again, it changes nothing more.
+  asio::awaitable<Result<std::size_t>> retract(ArchivedMessage message);
+
   /// Errors: not_found, when an id of the range is not in the archive.
   asio::awaitable<Result<ArchivePage>> page(xmpp::Jid account, ArchiveRange range,
                                             ArchivePageOptions options);
 
   /// Empty for an empty archive.
   asio::awaitable<Result<std::optional<ArchiveEnds>>> ends(xmpp::Jid account);
+
+  /// Deletes some of what is too old, of the accounts behind `place`, an account, in their order;
+  /// of all where it is empty. Short statements, each for itself.
+  asio::awaitable<Result<ArchiveExpiryStep>> expire(std::optional<xmpp::Jid> place);
 
   /// What the account wants has changed: the next message asks for it.
   void forget_prefs(const xmpp::Jid& account);
@@ -110,11 +130,15 @@ class ArchiveStore {
     Clock::time_point known_since;
   };
 
+  /// In microseconds since 1970.
+  [[nodiscard]] std::uint64_t oldest_kept() const;
+
   bool wants(SqlConnection& db, const xmpp::Jid& account, const xmpp::Jid& contact);
   std::shared_ptr<const Owner> owner(SqlConnection& db, const xmpp::Jid& account);
 
   Storage& storage_;
   const ContactsOf contacts_of_;
+  const std::chrono::microseconds kept_for_;
   std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<const Owner>> owners_;  // Under mutex_.
 };

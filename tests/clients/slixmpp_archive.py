@@ -5,11 +5,13 @@ Usage: slixmpp_archive.py PORT_OF_ROMEO PORT_OF_JULIET
 """
 
 import asyncio
+from xml.etree import ElementTree
 
 from slixmpp_client import PATIENCE, Client, ask_until, expect, log_in, log_out, run
 
 MESSAGES = 25
 PAGE = 10
+RETRACT = "urn:xmpp:message-retract:1"
 
 
 class Talker(Client):
@@ -44,7 +46,12 @@ async def main():
     await log_in(romeo, juliet)
     info = await juliet["xep_0030"].get_info(jid=juliet.boundjid.bare, timeout=PATIENCE)
     features = info["disco_info"]["features"]
-    for feature in ("urn:xmpp:mam:2", "urn:xmpp:mam:2#extended", "urn:xmpp:sid:0"):
+    for feature in (
+        "urn:xmpp:mam:2",
+        "urn:xmpp:mam:2#extended",
+        "urn:xmpp:sid:0",
+        f"{RETRACT}#tombstone",
+    ):
         expect(feature in features, f"{feature} is not announced")
 
     said = [f"message {n}" for n in range(MESSAGES)]
@@ -63,7 +70,34 @@ async def main():
         expect(bodies == said, f"with {other.boundjid} it has {bodies}")
         bodies, _ = await reader.archived(with_jid="nurse@localhost")
         expect(bodies == [], f"with somebody else it has {bodies}")
+    await take_back(romeo, juliet)
     await log_out(romeo, juliet)
+
+
+async def take_back(romeo, juliet):
+    """Romeo takes back what he has said (XEP-0424), of which slixmpp knows an older version only."""
+    mistake = romeo.make_message(juliet.boundjid, "for Rosaline", mtype="chat")
+    mistake.send()
+    expect(await asyncio.wait_for(juliet.heard.get(), PATIENCE) == "for Rosaline", "no mistake")
+    retraction = romeo.make_message(juliet.boundjid, "He took it back.", mtype="chat")
+    ElementTree.SubElement(retraction.xml, f"{{{RETRACT}}}retract", id=mistake["id"])
+    retraction.send()
+    expect(await asyncio.wait_for(juliet.heard.get(), PATIENCE) == "He took it back.", "no word")
+    for reader in (romeo, juliet):
+
+        async def last_two():
+            answer = await reader["xep_0313"].retrieve(rsm={"max": 100}, timeout=PATIENCE)
+            results = list(answer["mam"]["results"])[-2:]
+            return [result["mam_result"]["forwarded"]["stanza"] for result in results]
+
+        def is_tombstone(last):
+            gone = last[0].xml.find(f"{{{RETRACT}}}retracted")
+            return gone is not None and gone.get("id") == retraction["id"]
+
+        last = await ask_until(last_two, is_tombstone)
+        expect(last[0]["body"] == "", f"it still says {last[0]['body']}")
+        expect(last[0]["id"] == mistake["id"], "the tombstone is of another message")
+        expect(last[1]["id"] == retraction["id"], "the retraction is not archived")
 
 
 run(main)

@@ -1,5 +1,6 @@
 #include "server/storage/archive_store.h"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -7,6 +8,9 @@
 #include "server/storage/sql_user_store.h"
 #include "tests/server/storage/both_databases.h"
 #include "tests/server/storage/wait_for.h"
+#include "xmpp/escape.h"
+#include "xmpp/namespaces.h"
+#include "xmpp/stanza.h"
 
 namespace server {
 namespace {
@@ -34,9 +38,10 @@ class ArchiveStoreTest : public OnBothDatabases {
     archive_ = make_archive();
   }
 
-  std::unique_ptr<ArchiveStore> make_archive() {
+  std::unique_ptr<ArchiveStore> make_archive(std::chrono::microseconds kept_for = {}) {
     return std::make_unique<ArchiveStore>(
-        *storage_, [](const std::string& roster) { return std::vector<std::string>{roster}; });
+        *storage_, [](const std::string& roster) { return std::vector<std::string>{roster}; },
+        kept_for);
   }
 
   void create(const std::string& user) {
@@ -254,6 +259,123 @@ TEST_P(ArchiveStoreTest, KeepsNothingFromWhomItsOwnerBlocks) {
   EXPECT_FALSE(outcomes[0].recipient);
   EXPECT_TRUE(outcomes[0].sender);
   EXPECT_TRUE(outcomes[1].recipient);
+}
+
+/// A message as it is archived, with this id.
+ArchivedMessage said(std::uint64_t at, const std::string& id, const xmpp::Jid& from = romeo,
+                     const xmpp::Jid& to = juliet, const std::string& content = "<body>hi</body>") {
+  std::string text = "<message type='chat' from='";
+  text.append(from.str()).append("' to='").append(to.str()).append("' id='");
+  text.append(xmpp::escape_attr(id)).append("'>").append(content).append("</message>");
+  return message(at, from, to, text);
+}
+
+ArchivedMessage taken_back(std::uint64_t at, const std::string& target,
+                           const xmpp::Jid& from = romeo, const xmpp::Jid& to = juliet) {
+  return said(at, "r" + std::to_string(at), from, to,
+              "<retract xmlns='urn:xmpp:message-retract:1' id='" + xmpp::escape_attr(target) +
+                  "'/><body>He took it back.</body>");
+}
+
+// XEP-0424 §4, §5: in both archives; who wrote it to whom stays, what it said goes.
+TEST_P(ArchiveStoreTest, PutsATombstoneWhereAMessageWasTakenBack) {
+  const std::string odd = "<'&\"\xc3\xa9";
+  append({said(1, "m1"), said(2, "m2"), said(3, odd)});
+  for (const auto& [at, target] : {std::pair(4U, std::string("m1")), std::pair(5U, odd)}) {
+    const auto outcomes = append({taken_back(at, target)});
+    EXPECT_TRUE(outcomes.front().is_retraction);
+    EXPECT_EQ(wait_for(archive_->retract(taken_back(at, target))).value(), 2U) << target;
+  }
+  for (const xmpp::Jid& owner : {juliet, romeo}) {
+    const Stanzas left = stanzas({}, {}, owner);
+    ASSERT_EQ(left.size(), 5U);
+    const auto first = xmpp::Stanza::parse(left[0]).value();
+    EXPECT_EQ(first.from(), romeo.str());
+    EXPECT_EQ(first.to(), juliet.str());
+    EXPECT_EQ(first.type(), "chat");
+    EXPECT_EQ(first.id(), "m1");
+    EXPECT_FALSE(first.root().child("body", xmpp::ns::client));
+    const auto gone = first.root().child("retracted", xmpp::ns::retraction);
+    EXPECT_EQ(gone.attr("id"), "r4");
+    EXPECT_EQ(gone.attr("stamp"), "1970-01-01T00:00:00.000Z");
+    EXPECT_EQ(left[1], said(2, "m2").stanza);
+    EXPECT_EQ(xmpp::Stanza::parse(left[2]).value().id(), odd);
+    EXPECT_EQ(left[2].find("<body"), std::string::npos) << left[2];
+    EXPECT_EQ(left[3], taken_back(4, "m1").stanza);
+  }
+}
+
+// hardening S10
+TEST_P(ArchiveStoreTest, LeavesWhatAnotherWroteOrAnothersConversation) {
+  append({said(1, "m1"), said(2, "m1", romeo, jid("nurse@localhost"))});
+  const auto retract = [&](const ArchivedMessage& message) {
+    append({message});
+    return wait_for(archive_->retract(message)).value();
+  };
+  EXPECT_EQ(retract(taken_back(3, "m1", jid("juliet@localhost/balcony"), romeo)), 0U);
+  EXPECT_EQ(retract(taken_back(4, "m1", jid("romeo@elsewhere.example/orchard"))), 0U);
+  EXPECT_EQ(retract(taken_back(5, "m2")), 0U);
+  EXPECT_EQ(retract(taken_back(6, "r3")), 0U);
+  EXPECT_EQ(stanzas().front(), said(1, "m1").stanza);
+  // From another of his clients, yes.
+  EXPECT_EQ(retract(taken_back(7, "m1", jid("romeo@localhost/hall"))), 2U);
+  EXPECT_NE(stanzas().front(), said(1, "m1").stanza);
+  EXPECT_EQ(stanzas({.contact = jid("nurse@localhost")}, {}, romeo),
+            Stanzas{std::string(said(2, "m1", romeo, jid("nurse@localhost")).stanza)});
+}
+
+// After a lost connection it is said again; and ids of some clients come twice.
+TEST_P(ArchiveStoreTest, TakesBackTheNewestOfAnIdAndThatOnce) {
+  append({said(1, "m1"), said(2, "m1"), taken_back(3, "m1"), said(4, "m1")});
+  EXPECT_EQ(wait_for(archive_->retract(taken_back(3, "m1"))).value(), 2U);
+  EXPECT_EQ(wait_for(archive_->retract(taken_back(3, "m1"))).value(), 0U);
+  const Stanzas left = stanzas();
+  EXPECT_EQ(left[0], said(1, "m1").stanza);
+  EXPECT_EQ(left[1].find("<body"), std::string::npos) << left[1];
+  EXPECT_EQ(left[3], said(4, "m1").stanza);
+  // A retraction is no message that could be taken back, and one without an id of its own is none.
+  append({taken_back(5, "r3")});
+  EXPECT_EQ(wait_for(archive_->retract(taken_back(5, "r3"))).value(), 0U);
+  const auto nameless =
+      said(6, "", romeo, juliet, "<retract xmlns='urn:xmpp:message-retract:1' id='m1'/>");
+  EXPECT_FALSE(append({nameless}).front().is_retraction);
+}
+
+// In pieces, each account's; what is younger stays, and what is older is not shown before it goes.
+TEST_P(ArchiveStoreTest, ForgetsWhatIsOlderThanItIsToBeKept) {
+  const auto now =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                     std::chrono::system_clock::now().time_since_epoch())
+                                     .count());
+  const auto hour = std::chrono::microseconds(std::chrono::hours(1));
+  const auto old = now - 2 * static_cast<std::uint64_t>(hour.count());
+  std::vector<ArchivedMessage> batch;
+  for (std::uint64_t n = 0; n < 1'200; ++n) batch.push_back(message(old + n));
+  batch.push_back(message(old - 1, romeo, jid("nobody@localhost")));
+  batch.push_back(message(now, romeo, juliet, "new"));
+  append(std::move(batch));
+  archive_ = make_archive(hour);
+  EXPECT_EQ(stanzas(), Stanzas{"new"});
+  EXPECT_EQ(page({}, {.messages_max = 0}, romeo).count, 1U);
+  EXPECT_EQ(stanzas({.ids = {{old, 7}}}), Stanzas{});
+  EXPECT_EQ(wait_for(archive_->ends(juliet)).value()->first, (MessageId{now, 7}));
+
+  std::uint64_t deleted = 0, accounts = 0, steps = 0;
+  std::optional<xmpp::Jid> place;
+  for (bool is_done = false; !is_done && steps < 100; ++steps) {
+    const auto step = wait_for(archive_->expire(place)).value();
+    EXPECT_LE(step.messages, 1'000U);
+    deleted += step.messages;
+    accounts += step.accounts;
+    place = step.place;
+    is_done = step.is_done;
+  }
+  EXPECT_EQ(deleted, 2'401U);
+  EXPECT_EQ(accounts, 2U);
+  EXPECT_GE(steps, 4U);
+  archive_ = make_archive();
+  EXPECT_EQ(stanzas(), Stanzas{"new"});
+  EXPECT_EQ(stanzas({}, {}, romeo), Stanzas{"new"});
 }
 
 // hardening Q1
