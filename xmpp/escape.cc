@@ -1,5 +1,8 @@
 #include "xmpp/escape.h"
 
+#include <cstdint>
+#include <cstring>
+
 #include "xmpp/characters.h"
 
 namespace xmpp {
@@ -73,6 +76,11 @@ bool is_xml_text(std::string_view text) noexcept {
 }
 
 bool is_utf8(std::string_view text) noexcept {
+  // Most text is ASCII for most of its length.
+  for (std::uint64_t eight = 0; text.size() >= sizeof eight; text.remove_prefix(sizeof eight)) {
+    std::memcpy(&eight, text.data(), sizeof eight);
+    if ((eight & 0x8080808080808080) != 0) break;
+  }
   return all_characters(text, [](char32_t) { return true; });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -19,10 +20,10 @@ namespace server {
 /// A message that takes back another (XEP-0424) is written as any, and is called written when that
 /// other has gone from the archives.
 ///
-/// One batch is written at a time, and what gathers meanwhile is the next one: a lone message
-/// leaves at once, and under load a commit is shared by many. Nothing is given up: while the
-/// database is away a batch waits, and each tick tries it again. Who sends more meanwhile than the
-/// desk has room for is asked to wait.
+/// One batch is written at a time, and none begins sooner than 5 ms after the one before: a lone
+/// message leaves at once, and under load a commit is shared by many. Nothing is given up: while
+/// the database is away a batch waits, and each tick tries it again. Who sends more meanwhile than
+/// the desk has room for is asked to wait.
 ///
 /// Threads: lives on its loop.
 class ArchiveDesk {
@@ -72,6 +73,7 @@ class ArchiveDesk {
   };
 
   void write_next();
+  bool gathers();
   asio::awaitable<void> write(std::vector<Pending> batch);
   void end(const Pending& pending, ArchivedFor where);
   void tell_of_room_if_any();
@@ -87,6 +89,8 @@ class ArchiveDesk {
   std::size_t waiting_bytes_ = 0;  // Also of what is being written.
   std::vector<SessionId> waiting_sessions_;
   bool is_writing_ = false;
+  bool is_gathering_ = false;  // Until then, …
+  std::chrono::steady_clock::time_point next_batch_at_;
   std::deque<Retraction> retractions_;  // Written, and what they take back is still there.
   bool is_retracting_ = false;
 };

@@ -11,8 +11,11 @@ namespace {
 
 constexpr std::size_t owners_max = 100'000;
 
-// Each number of rows is a statement of its own, prepared once for each connection: powers of two.
-constexpr std::size_t sizes = 7;
+// Each of these numbers of rows is a statement of its own, prepared once for each connection. What
+// is between two of them is filled up with the last row, said again: one that is there stays. So
+// all but the largest batches are one statement, which needs no transaction around it.
+constexpr std::array<std::size_t, 15> sizes = {1,  2,  3,  4,  6,  8,   12, 16,
+                                               24, 32, 48, 64, 96, 128, 256};
 
 struct Row {
   xmpp::Jid owner;    // Bare.
@@ -30,29 +33,30 @@ std::string insert_of(std::size_t rows) {
   return text + " $else_nothing";
 }
 
-const std::string& insert_statement(std::size_t power) {
-  static const std::array<std::string, sizes> statements = [] {
-    std::array<std::string, sizes> made;
-    for (std::size_t at = 0; at < sizes; ++at) made[at] = insert_of(std::size_t{1} << at);
+const std::string& insert_statement(std::size_t size) {
+  static const std::array<std::string, sizes.size()> statements = [] {
+    std::array<std::string, sizes.size()> made;
+    std::ranges::transform(sizes, made.begin(), insert_of);
     return made;
   }();
-  return statements[power];
+  return statements[size];
 }
 
 void insert(SqlConnection& db, const std::vector<Row>& rows) {
   std::vector<SqlParameter> values;
-  for (std::size_t done = 0, power = sizes; power-- > 0;) {
-    const std::size_t count = std::size_t{1} << power;
-    for (; rows.size() - done >= count; done += count) {
-      values.clear();
-      for (std::size_t at = done; at < done + count; ++at) {
-        const Row& row = rows[at];
-        values.insert(values.end(), {row.owner.local(), row.owner.domain(), row.id.at,
-                                     row.id.origin, row.contact.local(), row.contact.domain(),
-                                     row.contact.resource(), SqlBytes{row.stanza}});
-      }
-      db.change(insert_statement(power), SqlParameters(values));
+  for (std::size_t done = 0; done < rows.size();) {
+    const std::size_t left = std::min(rows.size() - done, sizes.back());
+    const auto size =
+        static_cast<std::size_t>(std::ranges::lower_bound(sizes, left) - sizes.begin());
+    values.clear();
+    for (std::size_t at = 0; at < sizes[size]; ++at) {
+      const Row& row = rows[std::min(done + at, rows.size() - 1)];
+      values.insert(values.end(), {row.owner.local(), row.owner.domain(), row.id.at, row.id.origin,
+                                   row.contact.local(), row.contact.domain(),
+                                   row.contact.resource(), SqlBytes{row.stanza}});
     }
+    db.change(insert_statement(size), SqlParameters(values));
+    done += left;
   }
 }
 
@@ -123,8 +127,7 @@ bool ArchiveStore::wants(SqlConnection& db, const xmpp::Jid& account, const xmpp
 asio::awaitable<Result<std::vector<ArchivedFor>>> ArchiveStore::append(
     std::vector<ArchivedMessage> messages) {
   using Answer = Result<std::vector<ArchivedFor>>;
-  // One message is one statement, which needs no transaction around it.
-  const bool is_one = messages.size() == 1;
+  const bool is_one_statement = 2 * messages.size() <= sizes.back();
   auto work = [this, messages = std::move(messages)](SqlConnection& db) -> Answer {
     std::vector<ArchivedFor> outcomes;
     std::vector<Row> rows;
@@ -150,7 +153,9 @@ asio::awaitable<Result<std::vector<ArchivedFor>>> ArchiveStore::append(
     insert(db, rows);
     return outcomes;
   };
-  if (is_one) co_return co_await storage_.run("archive_append", Repeat::safe, std::move(work));
+  if (is_one_statement) {
+    co_return co_await storage_.run("archive_append", Repeat::safe, std::move(work));
+  }
   co_return co_await storage_.transact("archive_append", Repeat::safe, std::move(work));
 }
 

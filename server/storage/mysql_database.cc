@@ -31,7 +31,9 @@ class Binder {
 
  private:
   void bind(std::uint64_t value) { statement_.setUInt64(at_, value); }
-  void bind(std::string_view value) { statement_.setString(at_, std::string(value)); }
+  void bind(std::string_view value) {
+    statement_.setString(at_, sql::SQLString(value.data(), value.size()));
+  }
   void bind(SqlBytes bytes) {
     if (xmpp::is_utf8(bytes.value)) return bind(bytes.value);
     blobs_.emplace_back(std::string(bytes.value));

@@ -108,7 +108,7 @@ TEST_P(ArchiveStoreTest, KeepsOneOfAMessageThatIsWrittenTwice) {
 
 TEST_P(ArchiveStoreTest, WritesBatchesOfAnySize) {
   std::uint64_t at = 0;
-  for (const std::size_t size : {1U, 2U, 3U, 63U, 64U, 65U, 127U}) {
+  for (const std::size_t size : {1U, 2U, 3U, 5U, 64U, 65U, 128U, 129U, 300U}) {
     std::vector<ArchivedMessage> batch;
     while (batch.size() < size) batch.push_back(message(++at));
     append(std::move(batch));
