@@ -57,7 +57,10 @@ inline constexpr std::string_view stanza_ids = "urn:xmpp:sid:0";                
 inline constexpr std::string_view retraction = "urn:xmpp:message-retract:1";    // XEP-0424
 inline constexpr std::string_view old_bookmarks = "storage:bookmarks";          // XEP-0048
 inline constexpr std::string_view bookmarks = "urn:xmpp:bookmarks:1";           // XEP-0402
+inline constexpr std::string_view bind2 = "urn:xmpp:bind:0";                    // XEP-0386
+inline constexpr std::string_view sasl2 = "urn:xmpp:sasl:2";                    // XEP-0388
 inline constexpr std::string_view sasl_channel_binding = "urn:xmpp:sasl-cb:0";  // XEP-0440
+inline constexpr std::string_view fast = "urn:xmpp:fast:0";                     // XEP-0484
 inline constexpr std::string_view stream_limits = "urn:xmpp:stream-limits:0";   // XEP-0478
 
 }  // namespace xmpp::ns

@@ -272,10 +272,13 @@ void Session::answer_iq(xmpp::Stanza stanza, IqTarget target, xmpp::Jid to) {
               .home = home_,
               .session = record_.session,
               .interests = interests_});
-  if (interests_.carbons != record_.wants_carbons) {
-    record_.wants_carbons = interests_.carbons;
-    services_.directory.update(jid_, record_);
-  }
+  note_interests();
+}
+
+void Session::note_interests() {
+  if (interests_.carbons == record_.wants_carbons) return;
+  record_.wants_carbons = interests_.carbons;
+  services_.directory.update(jid_, record_);
 }
 
 void Session::on_presence(const xmpp::Stanza& stanza, bool has_to, const xmpp::Jid& to) {
@@ -307,24 +310,31 @@ void Session::send_ack() {
   if (acks_) acks_->send_last_ack();
 }
 
-void Session::enable_acks(const xmpp::Element& element) {
+std::string Session::enable_acks(bool is_resumable) {
   acks_ = std::make_unique<AckExchange>(home_, services_.router, *output_, record_.session);
   std::string enabled = "<enabled xmlns='" + std::string(xmpp::ns::sm3) + "'";
-  const std::string_view resume = element.attr("resume");
-  if (services_.resume_time.count() > 0 && (resume == "true" || resume == "1")) {
+  if (is_resumable && services_.resume_time.count() > 0) {
     token_ = std::make_unique<ResumeToken>(make_resume_token());
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(services_.resume_time);
     enabled +=
         " id='" + resume_id() + "' resume='true' max='" + std::to_string(seconds.count()) + "'";
   }
-  output_->write(xmpp::SharedText(enabled + "/>"));
+  return enabled + "/>";
+}
+
+std::string Session::start_with(const SessionWishes& wishes) {
+  interests_.carbons = wishes.carbons;
+  note_interests();
+  if (wishes.is_inactive) held_back_ = std::make_unique<HeldBack>();
+  return wishes.acks ? enable_acks(wishes.resumption) : std::string();
 }
 
 bool Session::on_management(const xmpp::Element& element) {
   if (element.ns() != xmpp::ns::sm3) return false;
   const std::string_view name = element.name();
   if (name == "enable" && !acks_) {
-    enable_acks(element);
+    const std::string_view resume = element.attr("resume");
+    output_->write(xmpp::SharedText(enable_acks(resume == "true" || resume == "1")));
     return true;
   }
   if (name == "enable" || name == "resume") {  // XEP-0198 §5: on a bound stream it is too late.

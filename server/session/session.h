@@ -38,6 +38,14 @@ struct SessionServices {
   std::chrono::milliseconds resume_time{0};  ///< `[limits] resume_time`; 0: no session is resumed.
 };
 
+/// What a client asks for together with its session (XEP-0386 §3.2).
+struct SessionWishes {
+  bool carbons = false;
+  bool acks = false;        ///< XEP-0198 …
+  bool resumption = false;  ///< … and that the session outlives its stream.
+  bool is_inactive = false;
+};
+
 /// A bound stream and its state: its full JID, presence and acknowledgements.
 ///
 /// Threads: lives on its loop.
@@ -70,6 +78,10 @@ class Session final : public Recipient {
 
   /// An element of XEP-0198. Returns false if it is none.
   bool on_management(const xmpp::Element& element);
+
+  /// Fulfils what its client asked for as it bound. Returns what is to be said to the client of it:
+  /// `<enabled/>` where it wants acks. Once, before anything is sent.
+  std::string start_with(const SessionWishes& wishes);
 
   /// `<inactive/>` or `<active/>` (XEP-0352). Returns false if it is neither.
   bool on_client_state(const xmpp::Element& element);
@@ -155,7 +167,8 @@ class Session final : public Recipient {
   replication::Position bind();
   bool take(const RoutedStanza& stanza);
   bool has_had(const RoutedStanza& stanza);
-  void enable_acks(const xmpp::Element& element);
+  std::string enable_acks(bool is_resumable);
+  void note_interests();
   bool is_own(std::string_view from) const;
   void on_checked(xmpp::Stanza stanza);
   void on_message(xmpp::Stanza stanza, xmpp::Jid to);

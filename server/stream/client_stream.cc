@@ -1,29 +1,16 @@
 #include "server/stream/client_stream.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <exception>
 #include <utility>
-#include <variant>
 
-#include "server/log/log.h"
-#include "server/stream/resource_grant.h"
 #include "xmpp/namespaces.h"
 #include "xmpp/stanza_error.h"
 
 namespace server {
 namespace {
 
-constexpr int sasl_failures_max = 3;  // Hardening, Limits: tries a stream.
-
 xmpp::StreamLimits login_limits(const Config& config) {
   xmpp::StreamLimits limits = xmpp::StreamLimits::before_login();
   limits.bytes_max = static_cast<std::uint32_t>(config.limits.login_stanza_bytes_max);
-  return limits;
-}
-
-xmpp::StreamLimits session_limits(const Config& config) {
-  xmpp::StreamLimits limits = xmpp::StreamLimits::after_login();
-  limits.bytes_max = static_cast<std::uint32_t>(config.limits.stanza_bytes_max);
   return limits;
 }
 
@@ -129,7 +116,7 @@ void ClientStream::on_stream_header() {
 
 Features ClientStream::offer_session() {
   phase_ = Phase::binding;
-  return {.bind = true};
+  return {.bind = true, .session = true};
 }
 
 Features ClientStream::offer_login() {
@@ -142,8 +129,9 @@ Features ClientStream::offer_login() {
   phase_ = Phase::authenticating;
   if (!sasl_) {
     sasl_ = std::make_shared<SaslNegotiation>(
-        services_.config.c2s.mechanisms, domain_, services_.users, services_.hashing,
-        services_.fake_salt_secret, ChannelBindings::of(connection_->ssl(), *services_.tls.load()));
+        services_.config.c2s.mechanisms, domain_, parser_.header().from, services_.users,
+        services_.hashing, services_.fake_salt_secret,
+        ChannelBindings::of(connection_->ssl(), *services_.tls.load()));
   }
   return {.starttls = is_tls ? Starttls::no : Starttls::optional,
           .sasl = sasl_->features(),
@@ -162,9 +150,7 @@ void ClientStream::on_element(std::string_view bytes) {
     case StreamStep::start_tls:
       return on_starttls();
     case StreamStep::refuse_login_in_clear:
-      count_login("encryption-required");
-      return send(
-          "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><encryption-required/></failure>");
+      return refuse_login_in_clear(element.root());
     case StreamStep::login:
       return on_sasl(element);
     case StreamStep::registration:
@@ -176,7 +162,7 @@ void ClientStream::on_element(std::string_view bytes) {
     case StreamStep::bind:
       return bind(element);
     case StreamStep::resume:
-      return resume(element.root());
+      return resume(element.root().attr("previd"), element.root().attr("h"));
     case StreamStep::acknowledgements:
       if (session_) session_->on_management(element.root());
       return;
@@ -206,64 +192,6 @@ void ClientStream::on_tls_established() {
   deadline_ = accepted_at_ + services_.config.limits.login_timeout;
 }
 
-void ClientStream::on_sasl(const xmpp::Stanza& element) {
-  auto step = SaslStep::of(element.root());
-  if (!step) return close(xmpp::StreamErrorCondition::policy_violation);
-  phase_ = Phase::checking;
-  asio::co_spawn(home_.loop.executor(), run_sasl(sasl_, *std::move(step)),
-                 [self = shared_from_this()](std::exception_ptr error) {
-                   if (!error || self->phase_ != Phase::checking) return;
-                   log::failed_unexpectedly("stream", error);
-                   self->close(xmpp::StreamErrorCondition::internal_server_error);
-                 });
-}
-
-asio::awaitable<void> ClientStream::run_sasl(std::shared_ptr<SaslNegotiation> sasl, SaslStep step) {
-  auto self = shared_from_this();
-  if (step.kind == SaslStep::Kind::auth) {
-    const auto wait = services_.login_pacer.reserve(std::chrono::steady_clock::now());
-    if (wait.count() > 0) {
-      co_await home_.loop.delay(wait);
-      if (phase_ != Phase::checking) co_return;  // The client has gone, or its time was up.
-    }
-  }
-  SaslOutcome outcome = co_await sasl->take(std::move(step));
-  if (outcome.kind == SaslOutcome::Kind::success) {
-    // Whom the account blocks is known before anybody can find its session (hardening S12).
-    auto held = co_await services_.session.blocks.hold(*xmpp::Jid::make(outcome.local, domain_));
-    if (held) {
-      blocked_ = *std::move(held);
-    } else {
-      outcome = {.kind = SaslOutcome::Kind::failure,
-                 .payload = std::string(xmpp::name(xmpp::SaslError::temporary_auth_failure)),
-                 .local = {}};
-    }
-  }
-  if (phase_ == Phase::checking) on_sasl_outcome(std::move(outcome));
-}
-
-void ClientStream::on_sasl_outcome(SaslOutcome outcome) {
-  phase_ = Phase::authenticating;
-  send(outcome.to_xml());
-  switch (outcome.kind) {
-    case SaslOutcome::Kind::challenge:
-      return;
-    case SaslOutcome::Kind::success:
-      local_ = std::move(outcome.local);
-      sasl_.reset();
-      // RFC 6120 §6.4.6: a new stream over the same connection.
-      parser_.reset();
-      phase_ = Phase::opening;
-      return;
-    case SaslOutcome::Kind::failure:
-      count_login(outcome.payload);
-      if (++sasl_failures_ >= sasl_failures_max) {
-        close(xmpp::StreamErrorCondition::policy_violation, "too many failed logins");
-      }
-      return;
-  }
-}
-
 void ClientStream::on_registration(const xmpp::Stanza& iq) {
   services_.register_account(
       iq, domain_,
@@ -271,33 +199,6 @@ void ClientStream::on_registration(const xmpp::Stanza& iq) {
         if (!self->is_closing()) self->send(reply.to_string());
       },
       home_.loop.executor());
-}
-
-void ClientStream::begin_session() {
-  blocked_ = nullptr;
-  parser_.set_limits(session_limits(services_.config));
-  services_.sessions.fetch_add(1);
-  phase_ = Phase::bound;
-}
-
-void ClientStream::bind(const xmpp::Stanza& iq) {
-  auto grant = grant_resource(iq, local_, domain_, services_);
-  if (const auto* refusal = std::get_if<NodeRefusal>(&grant)) {
-    count_login("other");
-    return close(refusal->condition, refusal->text);
-  }
-  if (const auto* condition = std::get_if<xmpp::StanzaErrorCondition>(&grant)) {
-    return send(iq.error_reply(*condition).to_string());
-  }
-  session_ = std::make_unique<Session>(home_, services_.session, *this,
-                                       std::get<xmpp::Jid>(std::move(grant)));
-  begin_session();
-  xmpp::Stanza reply = iq.result_reply();
-  xmpp::Element answer = reply.root().add_child("bind", xmpp::ns::bind);
-  answer.add_child("jid", xmpp::ns::bind).set_text(session_->jid().str());
-  send(reply.to_string());
-  count_login("ok");
-  home_.counters.login_duration.observe(std::chrono::steady_clock::now() - accepted_at_);
 }
 
 void ClientStream::close(xmpp::StreamErrorCondition condition, std::string_view text,
@@ -350,8 +251,6 @@ void ClientStream::end(std::string_view reason) {
   }
   ended_(*this);
 }
-
-void ClientStream::count_login(std::string_view reason) { home_.counters.logins.add(reason); }
 
 void ClientStream::on_tick() {
   auto self = shared_from_this();

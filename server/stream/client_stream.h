@@ -13,8 +13,10 @@
 #include "server/session/stream_output.h"
 #include "server/stream/connection.h"
 #include "server/stream/idle_watch.h"
+#include "server/stream/login_wishes.h"
 #include "server/stream/negotiation_table.h"
 #include "server/stream/sasl_negotiation.h"
+#include "server/stream/sasl_wire.h"
 #include "server/stream/stream_opening.h"
 #include "server/stream/stream_services.h"
 #include "xmpp/stream_parser.h"
@@ -80,19 +82,32 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
  private:
   using Phase = StreamPhase;
 
+  /// A login by XEP-0388, which does more than to log in.
+  struct InlineLogin {
+    LoginWishes wishes;
+    std::string payload{};  // The mechanism's last word.
+    std::string answers{};  // What came of the wishes so far.
+  };
+
   void on_stream_header();
   void send_header();
   Features offer_login();
   Features offer_session();
   void on_element(std::string_view bytes);
   void on_starttls();
+  void refuse_login_in_clear(const xmpp::Element& element);
   void on_sasl(const xmpp::Stanza& element);
-  void on_sasl_outcome(SaslOutcome outcome);
+  void on_sasl_outcome(SaslForm form, SaslOutcome outcome);
+  void go_on_with_login();
+  bool bind_inline(const LoginWishes::Bind& wish);
+  void send_success();
   void on_registration(const xmpp::Stanza& iq);
   void bind(const xmpp::Stanza& iq);
-  void resume(const xmpp::Element& element);
+  void resume(std::string_view previd, std::string_view h);
+  void refuse_resume(std::string_view condition);
   bool is_resumable() const { return session_ && session_->is_resumable(); }
   void begin_session();
+  void bind_session(xmpp::Jid jid);
   void detach_session();
   void send(xmpp::SharedText xml) { connection_->send(std::move(xml)); }
   void close_stream();
@@ -105,7 +120,8 @@ class ClientStream final : public std::enable_shared_from_this<ClientStream>,
   std::shared_ptr<Connection> connection_;
   std::function<void(ClientStream&)> ended_;
   xmpp::StreamParser parser_;
-  std::shared_ptr<SaslNegotiation> sasl_;  // Only while it is needed.
+  std::shared_ptr<SaslNegotiation> sasl_;  // Only while it is needed, …
+  std::unique_ptr<InlineLogin> inline_;    // … and this one, too.
   std::unique_ptr<Session> session_;
   std::string domain_;
   std::string local_;         // Once authenticated.

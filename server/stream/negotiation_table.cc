@@ -13,18 +13,23 @@ boost::system::result<StreamStep, xmpp::StreamErrorCondition> step_of(StreamPhas
     return ns == wanted_ns && name == wanted_name;
   };
   const std::string_view ns = element.root().ns();
+  const bool is_sasl = ns == xmpp::ns::sasl || ns == xmpp::ns::sasl2;
   switch (phase) {
     case StreamPhase::before_tls:
       if (is(xmpp::ns::tls, "starttls")) return StreamStep::start_tls;
-      if (ns == xmpp::ns::sasl) return StreamStep::refuse_login_in_clear;
+      if (is_sasl) return StreamStep::refuse_login_in_clear;
       return ns == xmpp::ns::client ? Error::not_authorized : Error::policy_violation;
     case StreamPhase::authenticating:
-      if (ns == xmpp::ns::sasl) return StreamStep::login;
+      if (is_sasl) return StreamStep::login;
       if (offer.starttls && is(xmpp::ns::tls, "starttls")) return StreamStep::start_tls;
       if (offer.registration && element.kind() == xmpp::Stanza::Kind::iq) {
         return StreamStep::registration;
       }
       return ns == xmpp::ns::client ? Error::not_authorized : Error::policy_violation;
+    case StreamPhase::exchanging:
+      // XEP-0388 §2.4: nothing else, or the client is disconnected.
+      if (ns == xmpp::ns::sasl2) return StreamStep::login;
+      return Error::policy_violation;
     case StreamPhase::binding:
       if (is(xmpp::ns::sm3, "resume")) return StreamStep::resume;
       if (ns == xmpp::ns::sm3) return StreamStep::refuse_acknowledgements;

@@ -13,6 +13,7 @@ enum class StreamPhase {
   before_tls,      ///< Features sent: STARTTLS and nothing else.
   tls_handshake,   ///< From <proceed/> to the end of the handshake.
   authenticating,  ///< Features sent: SASL.
+  exchanging,      ///< In a SASL exchange of XEP-0388: its next step.
   checking,        ///< A SASL step waits for the store or the hashing.
   binding,         ///< Authenticated, features sent: bind.
   resuming,        ///< The client's former session is looked for.

@@ -13,6 +13,15 @@ namespace {
 
 constexpr std::string_view tls_unique = "tls-unique";
 
+// What `<authenticate/>` may ask for (XEP-0198 §12, XEP-0386): see LoginWishes.
+constexpr std::string_view inline_features =
+    "<sm xmlns='urn:xmpp:sm:3'/>"
+    "<bind xmlns='urn:xmpp:bind:0'><inline>"
+    "<feature var='urn:xmpp:carbons:2'/>"
+    "<feature var='urn:xmpp:csi:0'/>"
+    "<feature var='urn:xmpp:sm:3'/>"
+    "</inline></bind>";
+
 enum class Verdict { matches, differs };
 
 }  // namespace
@@ -40,31 +49,11 @@ ChannelBindings ChannelBindings::of(SSL* ssl, const TlsContext& context) {
   return result;
 }
 
-std::optional<SaslStep> SaslStep::of(const xmpp::Element& element) {
-  const std::string_view name = element.name();
-  if (name == "auth") {
-    return SaslStep{Kind::auth, std::string(element.attr("mechanism")),
-                    std::string(element.text())};
-  }
-  if (name == "response") return SaslStep{Kind::response, {}, std::string(element.text())};
-  if (name == "abort") return SaslStep{Kind::abort, {}, {}};
-  return std::nullopt;
-}
-
-std::string SaslOutcome::to_xml() const {
-  std::string_view name = "challenge";
-  if (kind == Kind::success) name = "success";
-  if (kind == Kind::failure) name = "failure";
-  std::string xml = "<" + std::string(name) + " xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
-  xml += kind == Kind::failure ? "<" + payload + "/>" : payload;
-  xml += "</" + std::string(name) + ">";
-  return xml;
-}
-
 SaslNegotiation::SaslNegotiation(const std::vector<std::string>& mechanisms, std::string domain,
-                                 UserStore& users, BlockingPool& hashing,
+                                 std::string from, UserStore& users, BlockingPool& hashing,
                                  std::string fake_salt_secret, ChannelBindings bindings)
     : domain_(std::move(domain)),
+      from_(std::move(from)),
       users_(users),
       hashing_(hashing),
       fake_salt_secret_(std::move(fake_salt_secret)),
@@ -77,11 +66,16 @@ SaslNegotiation::SaslNegotiation(const std::vector<std::string>& mechanisms, std
 }
 
 std::string SaslNegotiation::features() const {
-  std::string xml = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>";
+  std::string names;
   for (const xmpp::Mechanism mechanism : offered_) {
-    xml += "<mechanism>" + std::string(xmpp::name(mechanism)) + "</mechanism>";
+    names += "<mechanism>" + std::string(xmpp::name(mechanism)) + "</mechanism>";
   }
-  xml += "</mechanisms>";
+  std::string xml =
+      "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" + names + "</mechanisms>";
+  if (!offered_.empty()) {
+    xml += "<authentication xmlns='urn:xmpp:sasl:2'>" + names + "<inline>" +
+           std::string(inline_features) + "</inline></authentication>";
+  }
   if (!bindings_.bindings.empty()) {
     xml += "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>";
     for (const auto& binding : bindings_.bindings) {
@@ -97,27 +91,37 @@ SaslOutcome SaslNegotiation::failure(xmpp::SaslError error) {
   mechanism_.reset();
   scram_.reset();
   expects_initial_ = false;
-  return {SaslOutcome::Kind::failure, std::string(xmpp::name(error)), {}};
+  return {.payload = std::string(xmpp::name(error))};
 }
 
 asio::awaitable<SaslOutcome> SaslNegotiation::take(SaslStep step) {
+  const SaslForm form = step.form;
+  SaslOutcome outcome = co_await advance(std::move(step));
+  // XEP-0388 §2.3: who logs in is who the stream is from, if it says so.
+  if (outcome.kind == SaslOutcome::Kind::success && form == SaslForm::xep0388 &&
+      !is_claimed(outcome.local)) {
+    co_return failure(xmpp::SaslError::invalid_authzid);
+  }
+  co_return outcome;
+}
+
+asio::awaitable<SaslOutcome> SaslNegotiation::advance(SaslStep step) {
   switch (step.kind) {
     case SaslStep::Kind::abort:
       co_return failure(xmpp::SaslError::aborted);
-    case SaslStep::Kind::auth:
-      // RFC 6120 §6.4.2: one exchange at a time; a second <auth/> ends the first.
+    case SaslStep::Kind::malformed:
+      co_return failure(xmpp::SaslError::malformed_request);
+    case SaslStep::Kind::begin:
+      // RFC 6120 §6.4.2: one exchange at a time; a second beginning ends the first.
       if (mechanism_) co_return failure(xmpp::SaslError::aborted);
       co_return co_await begin(std::move(step));
     case SaslStep::Kind::response:
       break;
   }
-  if (!mechanism_) co_return failure(xmpp::SaslError::malformed_request);
-  auto payload = xmpp::sasl_payload_decode(step.payload);
+  if (!mechanism_ || step.form != form_) co_return failure(xmpp::SaslError::malformed_request);
+  auto payload = xmpp::sasl_payload_decode(step.payload.value_or(std::string()));
   if (!payload) co_return failure(xmpp::sasl_error(payload.error()));
-  if (std::exchange(expects_initial_, false)) {
-    if (*mechanism_ == xmpp::Mechanism::plain) co_return co_await plain(*std::move(payload));
-    co_return co_await scram_first(*std::move(payload));
-  }
+  if (std::exchange(expects_initial_, false)) co_return co_await first(*std::move(payload));
   if (!scram_) co_return failure(xmpp::SaslError::malformed_request);
   co_return scram_final(*payload);
 }
@@ -129,14 +133,19 @@ asio::awaitable<SaslOutcome> SaslNegotiation::begin(SaslStep step) {
     co_return failure(xmpp::SaslError::invalid_mechanism);
   }
   mechanism_ = *mechanism;
-  if (step.payload.empty()) {
+  form_ = step.form;
+  if (!step.payload) {
     expects_initial_ = true;  // RFC 6120 §6.4.2: an empty challenge asks for it.
-    co_return SaslOutcome{SaslOutcome::Kind::challenge, {}, {}};
+    co_return SaslOutcome{.kind = SaslOutcome::Kind::challenge};
   }
-  auto payload = xmpp::sasl_payload_decode(step.payload);
+  auto payload = xmpp::sasl_payload_decode(*step.payload);
   if (!payload) co_return failure(xmpp::sasl_error(payload.error()));
-  if (*mechanism == xmpp::Mechanism::plain) co_return co_await plain(*std::move(payload));
-  co_return co_await scram_first(*std::move(payload));
+  co_return co_await first(*std::move(payload));
+}
+
+asio::awaitable<SaslOutcome> SaslNegotiation::first(std::string message) {
+  if (*mechanism_ == xmpp::Mechanism::plain) co_return co_await plain(std::move(message));
+  co_return co_await scram_first(std::move(message));
 }
 
 std::optional<std::string> SaslNegotiation::local_of(std::string_view name) const {
@@ -149,6 +158,12 @@ bool SaslNegotiation::is_own(std::string_view authorization, std::string_view lo
   if (authorization.empty()) return true;
   const auto jid = xmpp::Jid::parse(authorization);
   return jid && jid->is_bare() && jid->local() == local && jid->domain() == domain_;
+}
+
+bool SaslNegotiation::is_claimed(std::string_view local) const {
+  if (from_.empty()) return true;
+  const auto jid = xmpp::Jid::parse(from_);
+  return jid && jid->local() == local && jid->domain() == domain_;
 }
 
 asio::awaitable<SaslOutcome> SaslNegotiation::scram_first(std::string message) {
@@ -183,16 +198,17 @@ asio::awaitable<SaslOutcome> SaslNegotiation::scram_first(std::string message) {
     }
   }
   if (!scram_) co_return failure(xmpp::SaslError::aborted);
-  co_return SaslOutcome{SaslOutcome::Kind::challenge,
-                        xmpp::sasl_payload_encode(scram_->challenge(std::move(keys))),
-                        {}};
+  co_return SaslOutcome{.kind = SaslOutcome::Kind::challenge,
+                        .payload = xmpp::sasl_payload_encode(scram_->challenge(std::move(keys)))};
 }
 
 SaslOutcome SaslNegotiation::scram_final(std::string_view message) {
   auto verdict = scram_->finish(message);
   if (!verdict) return failure(xmpp::sasl_error(verdict.error()));
   if (!is_known_) return failure(xmpp::SaslError::not_authorized);
-  return {SaslOutcome::Kind::success, xmpp::sasl_payload_encode(*verdict), local_};
+  return {.kind = SaslOutcome::Kind::success,
+          .payload = xmpp::sasl_payload_encode(*verdict),
+          .local = local_};
 }
 
 asio::awaitable<SaslOutcome> SaslNegotiation::plain(std::string message) {
@@ -223,7 +239,7 @@ asio::awaitable<SaslOutcome> SaslNegotiation::plain(std::string message) {
   const auto verdict = co_await hashing_.run(std::move(check));
   if (!verdict) co_return failure(xmpp::SaslError::temporary_auth_failure);
   if (*verdict != Verdict::matches || !is_known) co_return failure(xmpp::SaslError::not_authorized);
-  co_return SaslOutcome{SaslOutcome::Kind::success, {}, *local};
+  co_return SaslOutcome{.kind = SaslOutcome::Kind::success, .local = *local};
 }
 
 }  // namespace server

@@ -36,15 +36,19 @@ std::string header_xml(std::string_view domain) {
   return xml;
 }
 
-std::string random_name() {
+std::string hexadecimal(std::string_view bytes) {
   static constexpr char digits[] = "0123456789abcdef";
-  constexpr std::size_t bytes = 16;
-  std::string name;
-  for (const char byte : xmpp::random_bytes(bytes)) {
-    name += digits[static_cast<unsigned char>(byte) >> 4];
-    name += digits[byte & 15];
+  std::string text;
+  for (const char byte : bytes) {
+    text += digits[static_cast<unsigned char>(byte) >> 4];
+    text += digits[byte & 15];
   }
-  return name;
+  return text;
+}
+
+std::string random_name() {
+  constexpr std::size_t bytes = 16;
+  return hexadecimal(xmpp::random_bytes(bytes));
 }
 
 std::string features_xml(const Features& features) {
@@ -59,7 +63,10 @@ std::string features_xml(const Features& features) {
   if (features.bind) {
     xml +=
         "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
-        "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>"
+        "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>";
+  }
+  if (features.session) {
+    xml +=
         "<sm xmlns='urn:xmpp:sm:3'><optional/></sm>"
         "<csi xmlns='urn:xmpp:csi:0'/>"
         "<ver xmlns='urn:xmpp:features:rosterver'/>"      // XEP-0237

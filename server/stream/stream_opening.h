@@ -21,6 +21,9 @@ boost::system::result<std::string, xmpp::StreamErrorCondition> opened_domain(
 /// is all that follows.
 std::string header_xml(std::string_view domain);
 
+/// `bytes` in hexadecimal digits.
+std::string hexadecimal(std::string_view bytes);
+
 /// 128 random bits in hexadecimal digits: for what no stranger may guess, such as the id of a
 /// stream, or a resource that we make.
 std::string random_name();
@@ -30,7 +33,8 @@ struct Features {
   enum class Starttls { no, optional, required } starttls = Starttls::no;
   std::string sasl = {};      ///< As SaslNegotiation::features() writes it; empty: not offered.
   bool registration = false;  ///< XEP-0077
-  bool bind = false;          ///< Binding, and what comes with it.
+  bool bind = false;
+  bool session = false;  ///< What a session may use.
 };
 
 /// `<stream:features/>` (RFC 6120 §4.3.2).

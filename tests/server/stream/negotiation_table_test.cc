@@ -26,6 +26,7 @@ std::string verdict(Phase phase, std::string_view xml, StreamOffer offer = {.sta
 constexpr const char* starttls = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 constexpr const char* auth =
     "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth>";
+constexpr const char* authenticate = "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>";
 constexpr const char* bind =
     "<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
 constexpr const char* bind_get =
@@ -49,6 +50,7 @@ TEST(NegotiationTable, SaysForEachPhaseWhatMayCome) {
   const Row rows[] = {
       {starttls, "starttls", "starttls", "not-authorized", "unsupported-stanza-type", "ignore"},
       {auth, "in clear", "login", "not-authorized", "unsupported-stanza-type", "ignore"},
+      {authenticate, "in clear", "login", "not-authorized", "unsupported-stanza-type", "ignore"},
       {bind, "not-authorized", "not-authorized", "bind", "stanza", "ignore"},
       {bind_get, "not-authorized", "not-authorized", "not-authorized", "stanza", "ignore"},
       {message, "not-authorized", "not-authorized", "not-authorized", "stanza", "ignore"},
@@ -71,6 +73,17 @@ TEST(NegotiationTable, SaysForEachPhaseWhatMayCome) {
     EXPECT_EQ(verdict(Phase::binding, row.element), row.binding) << row.element;
     EXPECT_EQ(verdict(Phase::bound, row.element), row.bound) << row.element;
     EXPECT_EQ(verdict(Phase::closing, row.element), row.closing) << row.element;
+  }
+}
+
+// XEP-0388 §2.4
+TEST(NegotiationTable, HasRoomForTheNextStepAloneInsideAnExchange) {
+  EXPECT_EQ(verdict(Phase::exchanging, "<response xmlns='urn:xmpp:sasl:2'/>"), "login");
+  EXPECT_EQ(verdict(Phase::exchanging, "<abort xmlns='urn:xmpp:sasl:2'/>"), "login");
+  for (const char* element : {starttls, auth, bind, message, enable, ack, unknown}) {
+    EXPECT_EQ(verdict(Phase::exchanging, element, {.starttls = true, .registration = true}),
+              "policy-violation")
+        << element;
   }
 }
 
