@@ -97,6 +97,20 @@ constexpr std::string_view create_archive =
     " $index_of_contact"
     ") $table";
 
+// Of tokens only what is of no use alone: see TokenStore. `slot` is 0 for the one in use.
+constexpr std::string_view create_login_tokens =
+    "CREATE TABLE IF NOT EXISTS login_tokens ("
+    " localpart $key NOT NULL,"
+    " domainpart $key NOT NULL,"
+    " client $bytes NOT NULL,"
+    " slot $count NOT NULL,"
+    " mechanism $bytes NOT NULL,"
+    " seed $bytes NOT NULL,"
+    " expires $number NOT NULL,"
+    " used $number NOT NULL,"
+    " PRIMARY KEY (localpart, domainpart, client, slot)"
+    ") $table";
+
 Result<void> apply(SchemaTarget& target, const Migration& step) {
   for (const std::string_view statement : step.statements) {
     const std::string text = in_dialect(statement, target.dialect());
@@ -139,6 +153,7 @@ const std::vector<Migration>& migrations() {
       {.version = 4,
        .what = "message archives",
        .statements = {create_archive, "$own_index_of_contact"}},
+      {.version = 5, .what = "login tokens", .statements = {create_login_tokens}},
   };
   return steps;
 }

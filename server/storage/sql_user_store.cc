@@ -104,6 +104,7 @@ asio::awaitable<Result<void>> SqlUserStore::remove(std::string local, std::strin
     db.change("DELETE FROM offline_messages WHERE localpart = ? AND domainpart = ?",
               {local, domain});
     db.change("DELETE FROM documents WHERE localpart = ? AND domainpart = ?", {local, domain});
+    db.change("DELETE FROM login_tokens WHERE localpart = ? AND domainpart = ?", {local, domain});
     db.change("DELETE FROM archive WHERE localpart = ? AND domainpart = ?", {local, domain});
     return {};
   };

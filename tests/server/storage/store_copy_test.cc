@@ -103,6 +103,18 @@ class StoreCopy : public testing::Test {
            "INSERT INTO archive (localpart, domainpart, arrived, origin, contact_local,"
            " contact_domain, contact_resource, stanza) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
            message);
+    const std::vector<SqlParameter> token = {std::string_view("juliet"),
+                                             std::string_view("example.org"),
+                                             SqlBytes{bytes},
+                                             std::uint64_t{1},
+                                             SqlBytes{"HT-SHA-256-NONE"},
+                                             SqlBytes{bytes},
+                                             std::uint64_t{1} << 40,
+                                             std::uint64_t{7}};
+    change(database,
+           "INSERT INTO login_tokens (localpart, domainpart, client, slot, mechanism, seed,"
+           " expires, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+           token);
   }
 
   /// All that a file holds, as text.
