@@ -116,7 +116,7 @@ void ClientStream::on_stream_header() {
 
 Features ClientStream::offer_session() {
   phase_ = Phase::binding;
-  return {.bind = true, .session = true};
+  return {.bind = true, .acks = true, .session = true};
 }
 
 Features ClientStream::offer_login() {

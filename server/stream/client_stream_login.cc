@@ -117,7 +117,8 @@ void ClientStream::go_on_with_login() {
   if (wish && !bind_inline(*wish)) return;
   send_success();
   // XEP-0388 §2.6.1: features follow, in the same stream.
-  send(features_xml(session_ ? Features{.session = true} : offer_session()));
+  send(features_xml(session_ ? Features{.acks = !session_->uses_acks(), .session = true}
+                             : offer_session()));
 }
 
 void ClientStream::send_success() {

@@ -65,9 +65,9 @@ std::string features_xml(const Features& features) {
         "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
         "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>";
   }
+  if (features.acks) xml += "<sm xmlns='urn:xmpp:sm:3'><optional/></sm>";
   if (features.session) {
     xml +=
-        "<sm xmlns='urn:xmpp:sm:3'><optional/></sm>"
         "<csi xmlns='urn:xmpp:csi:0'/>"
         "<ver xmlns='urn:xmpp:features:rosterver'/>"      // XEP-0237
         "<sub xmlns='urn:xmpp:features:pre-approval'/>";  // RFC 6121 §3.4

@@ -34,6 +34,7 @@ struct Features {
   std::string sasl = {};      ///< As SaslNegotiation::features() writes it; empty: not offered.
   bool registration = false;  ///< XEP-0077
   bool bind = false;
+  bool acks = false;     ///< XEP-0198, where it is not in use already.
   bool session = false;  ///< What a session may use.
 };
 

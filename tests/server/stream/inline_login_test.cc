@@ -144,6 +144,7 @@ TEST_F(InlineLogin, BindsWithAllThatTheClientWantsToBegin) {
       << success;
   const std::string features = peer.hear("</stream:features>");
   EXPECT_EQ(features.find("<bind"), std::string::npos) << "it is bound: " << features;
+  EXPECT_EQ(features.find("<sm"), std::string::npos) << "it has acks: " << features;
   const auto entry = directory_.find(*jid);
   ASSERT_TRUE(entry);
   EXPECT_TRUE(entry->record.wants_carbons);
