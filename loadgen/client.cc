@@ -84,7 +84,10 @@ void Client::start() {
 }
 
 void Client::on_connected() {
-  negotiation_ = std::make_unique<Negotiation>(settings_, account_, owner_.salted_keys(),
+  if (settings_.login != LoginWay::steps && memory_.client_id.empty()) {
+    memory_.client_id = random_uuid();
+  }
+  negotiation_ = std::make_unique<Negotiation>(settings_, account_, owner_.salted_keys(), memory_,
                                                settings_.register_accounts && !registered_,
                                                FormerSession{resume_id_, received_});
   if (settings_.tls.mode == TlsMode::direct) {

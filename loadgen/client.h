@@ -110,6 +110,7 @@ class Client final : public ConnectionUser {
   Connection connection_;
   xmpp::StreamParser parser_;
   std::unique_ptr<Negotiation> negotiation_;  // Only while it is needed.
+  LoginMemory memory_;
   std::shared_ptr<Target> target_;
   std::string redirect_;   // From <see-other-host/>: where to go next, once.
   std::string reason_;     // What the stream error said.

@@ -11,11 +11,19 @@
 
 namespace loadgen {
 
+/// How a client gets its session.
+enum class LoginWay {
+  steps,    // Login, bind, acknowledgements, each by a round trip of its own.
+  inlined,  // All at once (XEP-0388, XEP-0386), where the server has it.
+  token     // So, and from the second time on by a token (XEP-0484).
+};
+
 /// What all clients of a thread share.
 struct ClientSettings {
   std::string domain;
   TlsOptions tls;
   AuthChoice auth = AuthChoice::best;
+  LoginWay login = LoginWay::steps;
   bool stream_management = true;
   /// Make the account on the stream, before the login, where the server allows it (XEP-0077).
   bool register_accounts = false;

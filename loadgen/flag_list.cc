@@ -31,6 +31,8 @@ void add_run_flags(CLI::App& run, RunFlags& flags) {
   add("--tls-verify", flags.tls_verify, "off only for a self-signed certificate");
   add("--ca", flags.ca, "PEM file of the authority; default: the system's, or the cluster's");
   add("--auth", flags.auth, "best, scram-sha-256, scram-sha-1 or plain");
+  add("--login", flags.login,
+      "steps; inline: all in one (XEP-0388); token: so, again by a token (XEP-0484)");
   add("--stream-management", flags.stream_management, "XEP-0198 acknowledgements");
   add("--resend", flags.resend, "send again what was not acknowledged when a stream died");
   add("--backoff", flags.backoff, "wait before a reconnect, doubled and jittered");

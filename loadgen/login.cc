@@ -1,10 +1,12 @@
 #include "loadgen/login.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
 #include "xmpp/sasl/base64.h"
+#include "xmpp/sasl/channel_binding.h"
 #include "xmpp/sasl/mechanism.h"
 #include "xmpp/sasl/plain.h"
 #include "xmpp/sasl/scram.h"
@@ -26,11 +28,6 @@ std::unique_ptr<SaltedKeys, SaltedKeysFree> make_salted_keys() {
 
 namespace {
 
-std::string auth_element(std::string_view mechanism, std::string_view message) {
-  return "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='" + std::string(mechanism) +
-         "'>" + xmpp::sasl_payload_encode(message) + "</auth>";
-}
-
 LoginStep failure(std::string_view reason) {
   return {LoginStep::Kind::failure, std::string(reason)};
 }
@@ -40,10 +37,12 @@ class PlainLogin final : public Login {
   PlainLogin(std::string_view user, std::string_view password)
       : user_(user), password_(std::string(password)) {}
 
+  [[nodiscard]] std::string_view mechanism() const override { return "PLAIN"; }
+
   std::string first() override {
     const auto message = xmpp::make_plain({.authzid = "", .authcid = user_, .password = password_});
     // A user or password that PLAIN cannot carry: the server will refuse what is left of it.
-    return auth_element("PLAIN", message.has_value() ? *message : std::string());
+    return xmpp::base64_encode(message.has_value() ? *message : std::string());
   }
 
   LoginStep on_element(std::string_view name, std::string_view,
@@ -65,7 +64,9 @@ class ScramLogin final : public Login {
     client_.emplace(std::move(options));
   }
 
-  std::string first() override { return auth_element(xmpp::name(mechanism_), client_->first()); }
+  [[nodiscard]] std::string_view mechanism() const override { return xmpp::name(mechanism_); }
+
+  std::string first() override { return xmpp::base64_encode(client_->first()); }
 
   LoginStep on_element(std::string_view name, std::string_view text,
                        std::string_view condition) override {
@@ -82,7 +83,7 @@ class ScramLogin final : public Login {
       return verified_ ? LoginStep{LoginStep::Kind::success, ""}
                        : failure("the server did not sign");
     }
-    return {LoginStep::Kind::send, "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"};
+    return {LoginStep::Kind::send, ""};
   }
 
  private:
@@ -100,8 +101,7 @@ class ScramLogin final : public Login {
     if (response.has_error())
       return failure("the server's challenge: " + response.error().message());
     if (known == keys_.entries.end() && well_formed) keys_.entries.emplace(key, salted_);
-    return {LoginStep::Kind::send, "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" +
-                                       xmpp::sasl_payload_encode(*response) + "</response>"};
+    return {LoginStep::Kind::send, xmpp::base64_encode(*response)};
   }
 
   xmpp::Mechanism mechanism_;
@@ -112,6 +112,46 @@ class ScramLogin final : public Login {
   bool answered_ = false;
   bool verified_ = false;
 };
+
+/// draft-schmaus-kitten-sasl-ht
+class TokenLogin final : public Login {
+ public:
+  TokenLogin(std::string_view user, const LoginMemory& memory, std::string binding)
+      : user_(user), memory_(memory), binding_(std::move(binding)) {}
+
+  [[nodiscard]] std::string_view mechanism() const override {
+    return xmpp::name(memory_.mechanism);
+  }
+
+  std::string first() override {
+    return xmpp::base64_encode(xmpp::token_message(user_, memory_.token, binding_));
+  }
+
+  LoginStep on_element(std::string_view name, std::string_view text,
+                       std::string_view condition) override {
+    if (name == "failure") return failure("token: " + std::string(condition));
+    if (name != "success") return failure("the server asked for more than a token");
+    const auto answer = xmpp::base64_decode(text);
+    if (answer.has_error() || *answer != xmpp::token_answer(memory_.token, binding_)) {
+      return failure("the server does not know the token");
+    }
+    return {LoginStep::Kind::success, ""};
+  }
+
+ private:
+  std::string user_;
+  LoginMemory memory_;
+  std::string binding_;
+};
+
+/// Of this connection; absent where it has not what the mechanism binds to.
+std::optional<std::string> binding_for(xmpp::TokenMechanism mechanism, SSL* ssl) {
+  if (mechanism == xmpp::TokenMechanism::none) return std::string();
+  if (mechanism != xmpp::TokenMechanism::expr || ssl == nullptr) return std::nullopt;
+  auto exported = xmpp::tls_exporter_binding(ssl);
+  if (exported.has_error()) return std::nullopt;
+  return std::move(exported->data);
+}
 
 bool allows(AuthChoice choice, xmpp::Mechanism mechanism, bool secured) {
   using xmpp::Mechanism;
@@ -157,6 +197,42 @@ std::unique_ptr<Login> start_login(AuthChoice choice, const LoginOffer& offer,
     return std::make_unique<ScramLogin>(std::move(options), std::string(password), keys);
   }
   return nullptr;
+}
+
+std::unique_ptr<Login> start_token_login(const LoginOffer& offer, std::string_view user,
+                                         const LoginMemory& memory) {
+  const auto& offered = offer.token_mechanisms;
+  if (memory.token.is_empty() ||
+      std::find(offered.begin(), offered.end(), xmpp::name(memory.mechanism)) == offered.end()) {
+    return nullptr;
+  }
+  auto binding = binding_for(memory.mechanism, offer.ssl);
+  if (!binding) return nullptr;
+  return std::make_unique<TokenLogin>(user, memory, *std::move(binding));
+}
+
+// RFC 9562 §5.4: version 4.
+std::string random_uuid() {
+  std::string bytes = xmpp::random_bytes(16);
+  bytes[6] = static_cast<char>((bytes[6] & 0x0f) | 0x40);
+  bytes[8] = static_cast<char>((bytes[8] & 0x3f) | 0x80);
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += digits[static_cast<unsigned char>(bytes[i]) >> 4];
+    text += digits[bytes[i] & 15];
+  }
+  return text;
+}
+
+std::optional<xmpp::TokenMechanism> wanted_token(const LoginOffer& offer) {
+  for (const auto mechanism : xmpp::token_mechanisms) {
+    const auto& offered = offer.token_mechanisms;
+    if (std::find(offered.begin(), offered.end(), xmpp::name(mechanism)) == offered.end()) continue;
+    if (binding_for(mechanism, offer.ssl)) return mechanism;
+  }
+  return std::nullopt;
 }
 
 }  // namespace loadgen

@@ -13,6 +13,11 @@ using Kind = NegotiationStep::Kind;
 
 constexpr std::string_view resource = "load";
 
+std::string resume_xml(const FormerSession& former) {
+  return "<resume xmlns='urn:xmpp:sm:3' previd='" + xmpp::escape_attr(former.id) + "' h='" +
+         std::to_string(former.h) + "'/>";
+}
+
 }  // namespace
 
 std::string condition_of(const xmpp::Element& error) {
@@ -35,14 +40,17 @@ NegotiationStep Negotiation::on_element(const xmpp::Stanza& element) {
     if (name == "proceed" && stage_ == Stage::starttls) return {Kind::start_tls, {}};
     return {Kind::failed, "the server refused STARTTLS"};
   }
-  if (ns == xmpp::ns::sasl && stage_ == Stage::login) {
+  if (ns == (is_inlined_ ? xmpp::ns::sasl2 : xmpp::ns::sasl) && stage_ == Stage::login) {
     const auto condition = name == "failure" ? condition_of(root) : std::string();
-    return on_login(login_->on_element(name, root.text(), condition));
+    const bool is_new_success = is_inlined_ && name == "success";
+    const auto text =
+        is_new_success ? root.child("additional-data", xmpp::ns::sasl2).text() : root.text();
+    const LoginStep step = login_->on_element(name, text, condition);
+    if (is_new_success && step.kind == LoginStep::Kind::success) return on_inline_success(root);
+    return on_login(step);
   }
   if (ns == xmpp::ns::sm3 && stage_ == Stage::enabling) {
-    stream_management_ = name == "enabled";
-    const auto resume = root.attr("resume");
-    if (stream_management_ && (resume == "true" || resume == "1")) resume_id_ = root.attr("id");
+    on_enabled(root);
     if (stream_management_ || name == "failed") return {Kind::online, {}};
   }
   if (ns == xmpp::ns::sm3 && stage_ == Stage::resuming) {
@@ -63,15 +71,27 @@ NegotiationStep Negotiation::on_features(const xmpp::Element& features) {
     return {Kind::send, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"};
   }
   LoginOffer offer;
-  for (const auto one : xmpp::children(features.child("mechanisms", xmpp::ns::sasl))) {
-    offer.mechanisms.push_back(one.text());
+  const auto inlined = features.child("authentication", xmpp::ns::sasl2);
+  is_inlined_ = settings_.login != LoginWay::steps && inlined;
+  const auto offered = is_inlined_ ? inlined : features.child("mechanisms", xmpp::ns::sasl);
+  for (const auto one : xmpp::children(offered)) {
+    if (one.name() == "mechanism") offer.mechanisms.push_back(one.text());
   }
+  const auto tokens = inlined.child("inline", xmpp::ns::sasl2).child("fast", xmpp::ns::fast);
+  for (const auto one : xmpp::children(tokens)) offer.token_mechanisms.push_back(one.text());
   const auto bindings = features.child("sasl-channel-binding", xmpp::ns::sasl_channel_binding);
   for (const auto one : xmpp::children(bindings)) {
     if (one.attr("type") == xmpp::tls_exporter) offer.tls_exporter = true;
   }
   offer.ssl = ssl_;
-  login_ = start_login(settings_.auth, offer, account_.user, account_.password, keys_);
+  if (is_inlined_ && settings_.login == LoginWay::token) {
+    login_ = start_token_login(offer, account_.user, memory_);
+    has_token_ = login_ != nullptr;
+    if (!has_token_) wanted_token_ = wanted_token(offer);
+  }
+  if (!login_) {
+    login_ = start_login(settings_.auth, offer, account_.user, account_.password, keys_);
+  }
   if (!login_) return {Kind::failed, "the server offers no SASL mechanism that --auth allows"};
   if (!registers_) return begin_login();
   stage_ = Stage::registering;
@@ -82,18 +102,65 @@ NegotiationStep Negotiation::on_features(const xmpp::Element& features) {
 
 NegotiationStep Negotiation::begin_login() {
   stage_ = Stage::login;
-  return {Kind::send, login_->first()};
+  const std::string mechanism(login_->mechanism());
+  if (is_inlined_) {
+    return {Kind::send, "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='" + mechanism +
+                            "'><initial-response>" + login_->first() + "</initial-response>" +
+                            login_wishes() + "</authenticate>"};
+  }
+  const std::string first = login_->first();
+  return {Kind::send, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='" + mechanism +
+                          "'>" + (first.empty() ? "=" : first) + "</auth>"};
+}
+
+std::string Negotiation::login_wishes() const {
+  std::string xml = "<user-agent id='" + memory_.client_id + "'/>";
+  if (has_token_) xml += "<fast xmlns='urn:xmpp:fast:0'/>";
+  if (wanted_token_) {
+    xml.append("<request-token xmlns='urn:xmpp:fast:0' mechanism='")
+        .append(xmpp::name(*wanted_token_))
+        .append("'/>");
+  }
+  if (!former_.id.empty()) xml += resume_xml(former_);
+  xml += "<bind xmlns='urn:xmpp:bind:0'><tag>" + std::string(resource) + "</tag>";
+  if (settings_.stream_management) xml += "<enable xmlns='urn:xmpp:sm:3' resume='true'/>";
+  return xml + "</bind>";
+}
+
+NegotiationStep Negotiation::on_inline_success(const xmpp::Element& success) {
+  if (const auto token = success.child("token", xmpp::ns::fast)) {
+    memory_.token = xmpp::Secret(std::string(token.attr("token")));
+    if (wanted_token_) memory_.mechanism = *wanted_token_;
+  }
+  login_.reset();
+  if (const auto resumed = success.child("resumed", xmpp::ns::sm3)) {
+    return {Kind::resumed, std::string(resumed.attr("h"))};
+  }
+  const auto bound = success.child("bound", xmpp::ns::bind2);
+  stage_ = Stage::binding;  // By the features that come, where nothing is bound yet.
+  if (!bound) return {};
+  if (const auto enabled = bound.child("enabled", xmpp::ns::sm3)) on_enabled(enabled);
+  return {Kind::online, {}};
+}
+
+void Negotiation::on_enabled(const xmpp::Element& enabled) {
+  stream_management_ = enabled.name() == "enabled";
+  const auto resume = enabled.attr("resume");
+  if (stream_management_ && (resume == "true" || resume == "1")) resume_id_ = enabled.attr("id");
 }
 
 NegotiationStep Negotiation::on_login(const LoginStep& step) {
   switch (step.kind) {
     case LoginStep::Kind::send:
-      return {Kind::send, step.text};
+      return {Kind::send, std::string("<response xmlns='") +
+                              std::string(is_inlined_ ? xmpp::ns::sasl2 : xmpp::ns::sasl) + "'>" +
+                              step.text + "</response>"};
     case LoginStep::Kind::success:
       login_.reset();
       stage_ = Stage::binding;
       return {Kind::restart_stream, {}};
     case LoginStep::Kind::failure:
+      if (has_token_) memory_.token = {};  // The next try is by password.
       break;
   }
   return {Kind::failed, "login refused: " + step.text};
@@ -105,8 +172,7 @@ NegotiationStep Negotiation::begin_session(const xmpp::Element& features) {
   needs_session_ = session && !session.child("optional", xmpp::ns::session);
   if (former_.id.empty() || !offers_stream_management_) return bind();
   stage_ = Stage::resuming;
-  return {Kind::send, "<resume xmlns='urn:xmpp:sm:3' previd='" + xmpp::escape_attr(former_.id) +
-                          "' h='" + std::to_string(former_.h) + "'/>"};
+  return {Kind::send, resume_xml(former_)};
 }
 
 NegotiationStep Negotiation::bind() {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -33,16 +34,19 @@ struct FormerSession {
 };
 
 /// How a client gets from an open stream to a session: STARTTLS, the account (XEP-0077), SASL, its
-/// former session (XEP-0198 §5), or else binding, the legacy session (RFC 3921), acknowledgements.
+/// former session (XEP-0198 §5), or else binding, the legacy session (RFC 3921), acknowledgements;
+/// or what of this comes behind the account in one round trip (XEP-0388).
 /// Without I/O: takes the server's elements, says what is to be done.
 class Negotiation {
  public:
-  /// `registers`: make the account on the way. All that is given outlives this.
+  /// `registers`: make the account on the way. `memory` is read and written where the settings say
+  /// that logins are inlined. All that is given outlives this.
   Negotiation(const ClientSettings& settings, const Account& account, SaltedKeys& keys,
-              bool registers, FormerSession former = {})
+              LoginMemory& memory, bool registers, FormerSession former = {})
       : settings_(settings),
         account_(account),
         keys_(keys),
+        memory_(memory),
         former_(std::move(former)),
         registers_(registers) {}
 
@@ -73,7 +77,10 @@ class Negotiation {
   NegotiationStep on_features(const xmpp::Element& features);
   NegotiationStep on_login(const LoginStep& step);
   NegotiationStep on_answer(const xmpp::Stanza& iq);
+  NegotiationStep on_inline_success(const xmpp::Element& success);
   NegotiationStep begin_login();
+  [[nodiscard]] std::string login_wishes() const;
+  void on_enabled(const xmpp::Element& enabled);
   NegotiationStep begin_session(const xmpp::Element& features);
   NegotiationStep bind();
   NegotiationStep after_bind();
@@ -81,10 +88,14 @@ class Negotiation {
   const ClientSettings& settings_;
   const Account& account_;
   SaltedKeys& keys_;
+  LoginMemory& memory_;
   const FormerSession former_;
   std::string resume_id_;
   SSL* ssl_ = nullptr;  // Null until TLS is up.
   std::unique_ptr<Login> login_;
+  bool is_inlined_ = false;                           // The login is one of XEP-0388, …
+  bool has_token_ = false;                            // … with a token, …
+  std::optional<xmpp::TokenMechanism> wanted_token_;  // … or for one.
   Stage stage_ = Stage::features;
   bool registers_;
   bool registered_ = false;

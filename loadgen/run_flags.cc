@@ -119,6 +119,9 @@ void take_client(const RunFlags& flags, FlagReader& reader, ClientSettings& clie
                              {"scram-sha-256", AuthChoice::scram_sha_256},
                              {"scram-sha-1", AuthChoice::scram_sha_1},
                              {"plain", AuthChoice::plain}});
+  reader.choose<LoginWay>(
+      "--login", flags.login, client.login,
+      {{"steps", LoginWay::steps}, {"inline", LoginWay::inlined}, {"token", LoginWay::token}});
   const std::vector<std::pair<std::string, bool>> switches = {{"on", true}, {"off", false}};
   reader.choose<bool>("--tls-verify", flags.tls_verify, client.tls.verify, switches);
   reader.choose<bool>("--stream-management", flags.stream_management, client.stream_management,

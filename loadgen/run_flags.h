@@ -26,7 +26,7 @@ struct RunFlags {
   std::string folder = "runs";
   std::string sessions, login_rate, rate, duration, warmup, settle;
   std::string model = "open", arrivals = "even";
-  std::string tls = "starttls", tls_verify = "on", ca, auth = "best";
+  std::string tls = "starttls", tls_verify = "on", ca, auth = "best", login = "steps";
   std::string stream_management = "on", resend = "on", audit_archives;
   std::string backoff = "100ms..10s", body = "100..300";
   std::string users_prefix = "load", password, password_file, accounts;

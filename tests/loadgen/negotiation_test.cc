@@ -32,7 +32,7 @@ class Way {
     settings.domain = "localhost";
     settings.tls.mode = tls;
     settings.auth = AuthChoice::plain;
-    negotiation = std::make_unique<Negotiation>(settings, account, *keys, registers);
+    negotiation = std::make_unique<Negotiation>(settings, account, *keys, memory, registers);
   }
 
   NegotiationStep hears(const std::string& xml) {
@@ -46,6 +46,7 @@ class Way {
 
   ClientSettings settings;
   Account account{"juliet", "r0m30"};
+  LoginMemory memory{.client_id = "d4565fa7-4d72-4749-b3d3-740edbf87770"};
   std::unique_ptr<SaltedKeys, SaltedKeysFree> keys = make_salted_keys();
   std::unique_ptr<Negotiation> negotiation;
 };
@@ -54,8 +55,8 @@ class Way {
 TEST(Negotiation, AsksForTheFormerSessionAndBindsWhereThatIsRefused) {
   for (const bool is_known : {true, false}) {
     Way way;
-    way.negotiation = std::make_unique<Negotiation>(way.settings, way.account, *way.keys, false,
-                                                    FormerSession{"<x", 7});
+    way.negotiation = std::make_unique<Negotiation>(way.settings, way.account, *way.keys,
+                                                    way.memory, false, FormerSession{"<x", 7});
     way.hears(plain_offer);
     way.hears(success);
     const auto asked = way.hears(full_offer);
@@ -73,8 +74,8 @@ TEST(Negotiation, AsksForTheFormerSessionAndBindsWhereThatIsRefused) {
 
 TEST(Negotiation, AsksForNoFormerSessionWhereThereAreNoAcknowledgements) {
   Way way;
-  way.negotiation = std::make_unique<Negotiation>(way.settings, way.account, *way.keys, false,
-                                                  FormerSession{"x", 7});
+  way.negotiation = std::make_unique<Negotiation>(way.settings, way.account, *way.keys, way.memory,
+                                                  false, FormerSession{"x", 7});
   way.hears(plain_offer);
   way.hears(success);
   EXPECT_NE(way.hears(bind_offer).text.find("<resource>"), std::string::npos);
@@ -183,6 +184,88 @@ TEST(Negotiation, WaitsThroughWhatItDidNotAskFor) {
   EXPECT_EQ(way.hears(success).kind, Kind::wait);
   EXPECT_EQ(way.hears("<enabled xmlns='urn:xmpp:sm:3'/>").kind, Kind::wait);
   EXPECT_EQ(way.hears("<presence/>").kind, Kind::wait);
+}
+
+constexpr const char* inline_offer =
+    "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>"
+    "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism></mechanisms>"
+    "<authentication xmlns='urn:xmpp:sasl:2'><mechanism>PLAIN</mechanism><inline>"
+    "<bind xmlns='urn:xmpp:bind:0'/><fast xmlns='urn:xmpp:fast:0'>"
+    "<mechanism>HT-SHA-256-NONE</mechanism></fast></inline></authentication></stream:features>";
+
+// XEP-0388, XEP-0386, XEP-0198 §12
+TEST(Negotiation, DoesAllInOneRoundTripWhereItMay) {
+  Way way;
+  way.settings.login = LoginWay::inlined;
+  way.negotiation = std::make_unique<Negotiation>(way.settings, way.account, *way.keys, way.memory,
+                                                  false, FormerSession{"x", 7});
+  const auto asked = way.hears(inline_offer);
+  EXPECT_EQ(asked.text,
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>"
+            "<initial-response>AGp1bGlldAByMG0zMA==</initial-response>"
+            "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/>"
+            "<resume xmlns='urn:xmpp:sm:3' previd='x' h='7'/>"
+            "<bind xmlns='urn:xmpp:bind:0'><tag>load</tag>"
+            "<enable xmlns='urn:xmpp:sm:3' resume='true'/></bind></authenticate>");
+  const auto online = way.hears(
+      "<success xmlns='urn:xmpp:sasl:2'><failed xmlns='urn:xmpp:sm:3'/>"
+      "<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='y' resume='true'/>"
+      "</bound></success>");
+  EXPECT_EQ(online.kind, Kind::online);
+  EXPECT_TRUE(way.negotiation->has_stream_management());
+  EXPECT_EQ(way.negotiation->resume_id(), "y");
+}
+
+TEST(Negotiation, HearsOfTheFormerSessionInTheAnswerToTheLogin) {
+  Way way;
+  way.settings.login = LoginWay::inlined;
+  way.hears(inline_offer);
+  const auto step = way.hears(
+      "<success xmlns='urn:xmpp:sasl:2'><resumed xmlns='urn:xmpp:sm:3' previd='x' h='12'/>"
+      "</success>");
+  EXPECT_EQ(step.kind, Kind::resumed);
+  EXPECT_EQ(step.text, "12");
+}
+
+TEST(Negotiation, BindsBySeparateStepsWhereTheLoginBoundNothing) {
+  Way way;
+  way.settings.login = LoginWay::inlined;
+  way.hears(inline_offer);
+  EXPECT_EQ(way.hears("<success xmlns='urn:xmpp:sasl:2'/>").kind, Kind::wait);
+  EXPECT_NE(way.hears(bind_offer).text.find("<resource>"), std::string::npos);
+
+  Way older;  // A server without XEP-0388.
+  older.settings.login = LoginWay::token;
+  EXPECT_NE(older.hears(plain_offer).text.find("<auth "), std::string::npos);
+}
+
+// XEP-0484: asked for, kept, used, and forgotten when it is refused.
+TEST(Negotiation, LogsInWithTheTokenThatItWasGiven) {
+  Way way;
+  way.settings.login = LoginWay::token;
+  const auto begin = [&] {
+    way.negotiation =
+        std::make_unique<Negotiation>(way.settings, way.account, *way.keys, way.memory, false);
+    return way.hears(inline_offer).text;
+  };
+  const std::string by_password = begin();
+  EXPECT_NE(
+      by_password.find("<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>"),
+      std::string::npos)
+      << by_password;
+  way.hears(
+      "<success xmlns='urn:xmpp:sasl:2'><token xmlns='urn:xmpp:fast:0' token='t' expiry='e'/>"
+      "<bound xmlns='urn:xmpp:bind:0'/></success>");
+  const std::string by_token = begin();
+  EXPECT_NE(by_token.find("mechanism='HT-SHA-256-NONE'"), std::string::npos) << by_token;
+  EXPECT_NE(by_token.find("<fast xmlns='urn:xmpp:fast:0'/>"), std::string::npos) << by_token;
+  EXPECT_EQ(by_token.find("<request-token"), std::string::npos) << by_token;
+  EXPECT_EQ(way.hears("<success xmlns='urn:xmpp:sasl:2'><additional-data>AAAA</additional-data>"
+                      "<bound xmlns='urn:xmpp:bind:0'/></success>")
+                .kind,
+            Kind::failed)
+      << "the server has to prove that it knows the token";
+  EXPECT_NE(begin().find("mechanism='PLAIN'"), std::string::npos);
 }
 
 }  // namespace
