@@ -128,14 +128,15 @@ struct DiscoveryConfig {
 };
 
 struct LimitsConfig {
-  std::uint64_t sessions_max = 200'000;             ///< Bound sessions on this node.
-  std::size_t send_queue_bytes_max = 1024 * 1024;   ///< A session; above it the stream is closed.
-  std::size_t stanza_bytes_max = 256 * 1024;        ///< From a client, after login.
-  std::size_t login_stanza_bytes_max = 10'000;      ///< From a client, before login.
-  Rate login_rate{2'000};                           ///< Above it logins wait.
-  std::size_t resources_max = 10;                   ///< Sessions an account, with a stream.
-  std::chrono::milliseconds resume_time{600'000};   ///< Without one, kept for the client; 0: none.
-  std::size_t roster_items_max = 1'000;             ///< Contacts of an account.
+  std::uint64_t sessions_max = 200'000;            ///< Bound sessions on this node.
+  std::size_t send_queue_bytes_max = 1024 * 1024;  ///< A session; above it the stream is closed.
+  std::size_t stanza_bytes_max = 256 * 1024;       ///< From a client, after login.
+  std::size_t login_stanza_bytes_max = 10'000;     ///< From a client, before login.
+  Rate login_rate{2'000};                          ///< Above it logins wait.
+  std::size_t resources_max = 10;                  ///< Sessions an account, with a stream.
+  std::chrono::milliseconds resume_time{600'000};  ///< Without one, kept for the client; 0: none.
+  std::chrono::milliseconds login_token_time = std::chrono::days(30);  ///< 0: no tokens.
+  std::size_t roster_items_max = 1'000;                                ///< Contacts of an account.
   std::size_t roster_requests_max = 200;            ///< Contacts that wait for its answer.
   std::size_t blocked_jids_max = 1'000;             ///< JIDs that an account blocks.
   std::chrono::milliseconds login_timeout{60'000};  ///< Accept to bound session.

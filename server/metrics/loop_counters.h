@@ -98,9 +98,10 @@ enum class RouteScope { local, remote, offline };
 inline constexpr std::array<std::string_view, 3> route_scopes = {"local", "remote", "offline"};
 
 /// How a login ended: `ok`, a SASL condition (RFC 6120 §6.5), or what came before or after SASL.
-inline constexpr std::array<std::string_view, 13> login_reasons = {"ok",
+inline constexpr std::array<std::string_view, 14> login_reasons = {"ok",
                                                                    "aborted",
                                                                    "account-disabled",
+                                                                   "credentials-expired",
                                                                    "encryption-required",
                                                                    "incorrect-encoding",
                                                                    "invalid-authzid",

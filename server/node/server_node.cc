@@ -42,10 +42,15 @@ RosterLimits roster_limits(const Config& config) {
   return limits;
 }
 
-/// Unknown accounts get the same salts on every node that shares the secret (hardening P14).
-std::string fake_salt_secret(const ServerNode::Options& options) {
+/// A secret for one purpose, the same on every node that shares that of the cluster; where there is
+/// none, for this process alone.
+std::string secret_for(std::string_view purpose, const ServerNode::Options& options) {
   if (options.peer_secret.is_empty()) return xmpp::random_bytes(32);
-  return "meerkat fake salts " + options.peer_secret.reveal();
+  return "meerkat " + std::string(purpose) + " " + options.peer_secret.reveal();
+}
+
+std::chrono::seconds token_lifetime(const Config& config) {
+  return std::chrono::duration_cast<std::chrono::seconds>(config.limits.login_token_time);
 }
 
 }  // namespace
@@ -58,6 +63,8 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
       metrics_({options_.version, "unknown"}),
       storage_(std::move(storage)),
       users_(*storage_),
+      tokens_(*storage_, xmpp::Secret(secret_for("login tokens", options_)),
+              token_lifetime(config)),
       offline_(*storage_, {config.offline.messages_max, config.offline.bytes_max},
                [this](const std::string& holder) { return is_alive(holder); }),
       archive_(*storage_, Roster::contacts_in, config.archive.expire_after),
@@ -94,7 +101,9 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
                            handlers_, config.limits.resume_time}},
       second_(control) {
   streams_.tls.store(options_.tls);
-  streams_.fake_salt_secret = fake_salt_secret(options_);
+  // Unknown accounts get the same salts on every node (hardening P14).
+  streams_.fake_salt_secret = secret_for("fake salts", options_);
+  if (token_lifetime(config).count() > 0) streams_.tokens = &tokens_;
   streams_.accepts_sessions.store(false);
   if (config.registration.enabled) {
     streams_.register_account = [this](const xmpp::Stanza& iq, std::string domain, auto reply,

@@ -38,6 +38,7 @@
 #include "server/storage/sql_document_store.h"
 #include "server/storage/sql_user_store.h"
 #include "server/storage/storage.h"
+#include "server/storage/token_store.h"
 #include "server/stream/client_stream.h"
 
 namespace server {
@@ -142,6 +143,7 @@ class ServerNode final : public NodeControl {
   EventRing events_;
   std::unique_ptr<Storage> storage_;
   SqlUserStore users_;
+  TokenStore tokens_;
   OfflineStore offline_;
   ArchiveStore archive_;
   SqlDocumentStore documents_;

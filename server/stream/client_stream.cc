@@ -129,9 +129,14 @@ Features ClientStream::offer_login() {
   phase_ = Phase::authenticating;
   if (!sasl_) {
     sasl_ = std::make_shared<SaslNegotiation>(
-        services_.config.c2s.mechanisms, domain_, parser_.header().from, services_.users,
-        services_.hashing, services_.fake_salt_secret,
-        ChannelBindings::of(connection_->ssl(), *services_.tls.load()));
+        SaslSetting{.mechanisms = services_.config.c2s.mechanisms,
+                    .domain = domain_,
+                    .from = parser_.header().from,
+                    .users = services_.users,
+                    .tokens = services_.tokens,
+                    .hashing = services_.hashing,
+                    .fake_salt_secret = services_.fake_salt_secret,
+                    .bindings = ChannelBindings::of(connection_->ssl(), *services_.tls.load())});
   }
   return {.starttls = is_tls ? Starttls::no : Starttls::optional,
           .sasl = sasl_->features(),

@@ -43,6 +43,7 @@ void ClientStream::on_sasl(const xmpp::Stanza& element) {
   if (step->kind == SaslStep::Kind::begin && step->form == SaslForm::xep0388) {
     inline_ = nullptr;
     if (auto wishes = LoginWishes::of(element.root())) {
+      step->tokens = wishes->tokens;
       inline_ = std::make_unique<InlineLogin>(InlineLogin{.wishes = *std::move(wishes)});
     } else {
       step->kind = SaslStep::Kind::malformed;
@@ -50,7 +51,7 @@ void ClientStream::on_sasl(const xmpp::Stanza& element) {
   }
   phase_ = Phase::checking;
   asio::co_spawn(home_.loop.executor(), run_sasl(sasl_, *std::move(step)),
-                 [self = shared_from_this()](std::exception_ptr error) {
+                 [self = shared_from_this()](const std::exception_ptr& error) {
                    if (!error || self->phase_ != Phase::checking) return;
                    log::failed_unexpectedly("stream", error);
                    self->close(xmpp::StreamErrorCondition::internal_server_error);
@@ -92,6 +93,7 @@ void ClientStream::on_sasl_outcome(SaslForm form, SaslOutcome outcome) {
       sasl_.reset();
       if (is_new) {
         inline_->payload = std::move(outcome.payload);
+        if (outcome.token) inline_->answers = token_xml(*outcome.token);
         if (!inline_->wishes.resume) return go_on_with_login();
         return resume(inline_->wishes.resume->previd, inline_->wishes.resume->h);
       }
@@ -133,7 +135,7 @@ void ClientStream::send_success() {
 bool ClientStream::bind_inline(const LoginWishes::Bind& wish) {
   const std::string account(xmpp::Jid::make(local_, domain_)->bare_str());
   const auto ask = [&](std::string_view tag) {
-    return grant_resource(made_resource(tag, inline_->wishes.client, account), local_, domain_,
+    return grant_resource(made_resource(tag, inline_->wishes.client(), account), local_, domain_,
                           services_);
   };
   auto grant = ask(wish.tag);

@@ -1,6 +1,6 @@
 #include "server/stream/login_wishes.h"
 
-#include <algorithm>
+#include <charconv>
 #include <string_view>
 
 #include "xmpp/namespaces.h"
@@ -25,6 +25,13 @@ std::optional<std::string> uuid(std::string_view text) {
   return lower;
 }
 
+std::optional<std::uint64_t> positive(std::string_view text) {
+  std::uint32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number == 0) return std::nullopt;
+  return number;
+}
+
 // Nothing may be asked for twice: which of two would it be?
 bool says_once(const xmpp::Element& parent) {
   for (const xmpp::Element child : xmpp::children(parent)) {
@@ -42,7 +49,19 @@ std::optional<LoginWishes> LoginWishes::of(const xmpp::Element& authenticate) {
   if (agent && agent.has_attr("id")) {
     auto id = uuid(agent.attr("id"));
     if (!id) return std::nullopt;
-    wishes.client = *std::move(id);
+    wishes.tokens.client = *std::move(id);
+  }
+  if (const auto fast = authenticate.child("fast", xmpp::ns::fast)) {
+    TokenWishes::Use use{.is_last = is_true(fast.attr("invalidate"))};
+    if (fast.has_attr("count")) {
+      use.count = positive(fast.attr("count"));
+      if (!use.count) return std::nullopt;
+    }
+    wishes.tokens.use = use;
+  }
+  // A mechanism that we do not have is no reason to refuse the login: there is no token then.
+  if (const auto wanted = authenticate.child("request-token", xmpp::ns::fast)) {
+    wishes.tokens.wanted = xmpp::find_token_mechanism(wanted.attr("mechanism"));
   }
   if (const auto resume = authenticate.child("resume", xmpp::ns::sm3)) {
     wishes.resume =

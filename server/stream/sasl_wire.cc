@@ -1,5 +1,6 @@
 #include "server/stream/sasl_wire.h"
 
+#include "xmpp/date_time.h"
 #include "xmpp/escape.h"
 #include "xmpp/namespaces.h"
 
@@ -51,6 +52,12 @@ std::string SaslOutcome::to_xml(SaslForm form) const {
   }
   xml.append("</").append(name).append(">");
   return xml;
+}
+
+std::string token_xml(const LoginToken& token) {
+  constexpr std::uint64_t microseconds = 1'000'000;
+  return "<token xmlns='urn:xmpp:fast:0' expiry='" + xmpp::date_time(token.expires * microseconds) +
+         "' token='" + xmpp::escape_attr(token.token.reveal()) + "'/>";
 }
 
 std::string success_xml(std::string_view payload, std::string_view jid, std::string_view answers) {

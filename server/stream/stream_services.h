@@ -12,6 +12,7 @@
 #include "server/session/session.h"
 #include "server/session/session_moves.h"
 #include "server/storage/blocking_pool.h"
+#include "server/storage/token_store.h"
 #include "server/storage/user_store.h"
 #include "server/stream/login_pacer.h"
 #include "server/stream/tls_context.h"
@@ -24,6 +25,9 @@ struct StreamServices {
   UserStore& users;
   BlockingPool& hashing;
   SessionServices session;
+
+  /// Null: nobody logs in by token (XEP-0484).
+  TokenStore* tokens = nullptr;
 
   /// The certificate in use: replaced as a whole on reload.
   std::atomic<std::shared_ptr<const TlsContext>> tls = nullptr;

@@ -63,6 +63,9 @@ class XmppClient {
   std::optional<xmpp::Stanza> ask(const std::string& to, const std::string& payload,
                                   std::chrono::milliseconds limit = patience);
 
+  /// The TLS connection; null before it is one.
+  SSL* tls() const { return tls_.get(); }
+
   bool is_closed() const { return is_closed_; }
   const std::string& jid() const { return jid_; }
 

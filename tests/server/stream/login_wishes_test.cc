@@ -31,7 +31,7 @@ TEST(LoginWishes, AreReadFromAnAuthenticationRequest) {
       "<enable xmlns='urn:xmpp:sm:3' resume='1'/><inactive xmlns='urn:xmpp:csi:0'/>"
       "<unheard-of xmlns='urn:example'/></bind>");
   ASSERT_TRUE(all);
-  EXPECT_EQ(all->client, "d4565fa7-4d72-4749-b3d3-740edbf87770");
+  EXPECT_EQ(all->client(), "d4565fa7-4d72-4749-b3d3-740edbf87770");
   ASSERT_TRUE(all->resume);
   EXPECT_EQ(all->resume->previd, "abc");
   EXPECT_EQ(all->resume->h, "7");
@@ -44,7 +44,7 @@ TEST(LoginWishes, AreReadFromAnAuthenticationRequest) {
 
   const auto few = wishes("<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3'/></bind>");
   ASSERT_TRUE(few && few->bind);
-  EXPECT_EQ(few->client, "");
+  EXPECT_EQ(few->client(), "");
   EXPECT_FALSE(few->resume);
   EXPECT_EQ(few->bind->tag, "");
   EXPECT_TRUE(few->bind->session.acks);
@@ -77,6 +77,26 @@ TEST(LoginWishes, AreRefusedWithAnIdThatIsNoUuid) {
   EXPECT_FALSE(with_id("d4565fa7x4d72-4749-b3d3-740edbf87770"));
   EXPECT_FALSE(with_id("g4565fa7-4d72-4749-b3d3-740edbf87770"));
   EXPECT_TRUE(wishes("<user-agent/>")) << "an id is recommended only";
+}
+
+// XEP-0484 §4
+TEST(LoginWishes, TellWhatBecomesOfTokens) {
+  const std::string fast = "<fast xmlns='urn:xmpp:fast:0' ";
+  const auto plain = wishes(fast + "/>");
+  ASSERT_TRUE(plain && plain->tokens.use);
+  EXPECT_FALSE(plain->tokens.use->count);
+  EXPECT_FALSE(plain->tokens.use->is_last);
+  EXPECT_FALSE(plain->tokens.wanted);
+  const auto last = wishes(fast + "count='7' invalidate='true'/>");
+  EXPECT_EQ(last->tokens.use->count, 7U);
+  EXPECT_TRUE(last->tokens.use->is_last);
+  for (const char* count : {"", "0", "-1", "+1", "1 ", "x", "4294967296"}) {
+    EXPECT_FALSE(wishes(fast + "count='" + count + "'/>")) << count;
+  }
+  const std::string wish = "<request-token xmlns='urn:xmpp:fast:0' mechanism=";
+  EXPECT_EQ(wishes(wish + "'HT-SHA-256-ENDP'/>")->tokens.wanted, xmpp::TokenMechanism::endp);
+  EXPECT_FALSE(wishes(wish + "'HT-SHA3-512-NONE'/>")->tokens.wanted) << "no reason to refuse";
+  EXPECT_FALSE(wishes(fast + "/>" + fast + "/>"));
 }
 
 std::string step_of(const std::string& xml) {
