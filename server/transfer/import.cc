@@ -61,6 +61,7 @@ class Import {
   bool write_if_full() { return !batch_.is_full() || write(); }
   bool write();
   void tell_left_out(std::size_t line);
+  void note_unknown(const std::string& element);
   void refuse(std::size_t line, std::string account, std::string why);
 
   SqlDatabase& database_;
@@ -109,7 +110,7 @@ bool Import::take(FilePiece& piece) {
     case Kind::include:
       return include(piece);
     case Kind::unknown:
-      if (report_.unknown.size() < unknown_max) ++report_.unknown[piece.text];
+      note_unknown(piece.text);
       return true;
     case Kind::left_out:
       refuse(piece.line, account_now(), piece.text);
@@ -191,8 +192,8 @@ bool Import::take_element(const FilePiece& piece) {
     return true;
   }
   if (!user_->take(element)) {
-    ++report_.unknown["<" + std::string(element.name()) + " xmlns='" + std::string(element.ns()) +
-                      "'/>"];
+    note_unknown("<" + std::string(element.name()) + " xmlns='" + std::string(element.ns()) +
+                 "'/>");
   }
   tell_left_out(piece.line);
   return true;
@@ -251,6 +252,15 @@ bool Import::write() {
 void Import::tell_left_out(std::size_t line) {
   for (LeftOut& left_out : user_->take_left_out()) {
     refuse(line, account_now(), std::move(left_out.why));
+  }
+}
+
+void Import::note_unknown(const std::string& element) {
+  const auto known = report_.unknown.find(element);
+  if (known != report_.unknown.end()) {
+    ++known->second;
+  } else if (report_.unknown.size() < unknown_max) {
+    report_.unknown[element] = 1;
   }
 }
 

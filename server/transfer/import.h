@@ -31,7 +31,7 @@ struct ImportReport {
   MovedCounts counts;
   std::uint64_t faults = 0;
 
-  /// Elements that nothing here knows, and how often they came.
+  /// Elements that nothing here knows, and how often they came; the first 1,000 different ones.
   std::map<std::string, std::uint64_t> unknown;
 
   /// Whose clients cannot log in by SCRAM-SHA-256, which most prefer.

@@ -178,6 +178,14 @@ TEST_P(Import, StopsAtTheFirstFaultWhenTold) {
   EXPECT_FALSE(has_account("juliet"));
 }
 
+TEST_P(Import, CountsAsManyUnknownElementsAsItCanRemember) {
+  std::string user = "<user name='juliet'><a xmlns='urn:a'/>";
+  for (int n = 0; n < 1'500; ++n) user += "<a" + std::to_string(n) + "/>";
+  const ImportReport report = import_users(user + "<a xmlns='urn:a'/></user>");
+  EXPECT_EQ(report.unknown.size(), 1'000U);
+  EXPECT_EQ(report.unknown.at("<a xmlns='urn:a'/>"), 2U);
+}
+
 // Hardening X1: nothing of a document type is looked at.
 TEST_P(Import, RefusesEntities) {
   import(
