@@ -80,6 +80,7 @@ void add_vcard(IqHandlers& handlers, DocumentStore& documents, Pep& pep, BlockLi
   const std::string ns(xmpp::ns::vcard);
   handlers.add_feature(IqTarget::server, ns);
   handlers.add_feature(IqTarget::account, ns);
+  handlers.add_feature(IqTarget::account, "urn:xmpp:pep-vcard-conversion:0");
   const auto handler = [&documents, &pep](const IqRequest& request) {
     answer_later(request, get(documents, pep, request));
   };

@@ -16,7 +16,6 @@ namespace {
 using xmpp::StanzaErrorCondition;
 
 constexpr std::string_view data_node = "urn:xmpp:avatar:data";
-constexpr std::string_view metadata_node = "urn:xmpp:avatar:metadata";
 
 std::string sha1_of(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
@@ -58,14 +57,6 @@ asio::awaitable<PepResult<std::string>> payload_of(Pep& pep, xmpp::Jid account, 
   co_return item == items.rend() ? std::string() : item->payload;
 }
 
-/// XEP-0398 §4.1: of the pictures that are named, one that is here and nowhere else.
-xmpp::Element info_in(const xmpp::Stanza& metadata) {
-  for (const xmpp::Element info : xmpp::children(metadata.root())) {
-    if (info.is("info", metadata_node) && !info.has_attr("url")) return info;
-  }
-  return {};
-}
-
 asio::awaitable<PepResult<void>> publish(Pep& pep, xmpp::Jid account, Pep::Publication publication,
                                          RoutedLoop& here) {
   publication.options = {{"pubsub#access_model", "open"}};
@@ -79,6 +70,13 @@ asio::awaitable<PepResult<void>> publish(Pep& pep, xmpp::Jid account, Pep::Publi
 
 }  // namespace
 
+xmpp::Element avatar_info(xmpp::Element metadata) {
+  for (const xmpp::Element info : xmpp::children(metadata)) {
+    if (info.is("info", avatar_metadata) && !info.has_attr("url")) return info;
+  }
+  return {};
+}
+
 std::optional<Avatar> Avatar::parse(std::string_view type, std::string_view binval) {
   std::string line(binval);
   std::erase_if(line, [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; });
@@ -89,21 +87,24 @@ std::optional<Avatar> Avatar::parse(std::string_view type, std::string_view binv
   return Avatar{.id = sha1_of(*picture), .type = std::string(type), .data = std::move(line)};
 }
 
+asio::awaitable<PepResult<AvatarName>> read_avatar_name(Pep& pep, xmpp::Jid account,
+                                                        xmpp::Jid reader) {
+  const auto named = co_await payload_of(pep, std::move(account), std::string(avatar_metadata),
+                                         std::move(reader), std::string());
+  if (named.has_error()) co_return named.error();
+  const auto metadata = xmpp::Stanza::parse(*named);
+  if (!metadata) co_return AvatarName();
+  const xmpp::Element info = avatar_info(metadata->root());
+  co_return AvatarName{.id = std::string(info.attr("id")), .type = std::string(info.attr("type"))};
+}
+
 asio::awaitable<PepResult<std::optional<Avatar>>> read_avatar(Pep& pep, xmpp::Jid account,
                                                               xmpp::Jid reader) {
   using Answer = PepResult<std::optional<Avatar>>;
-  const auto named =
-      co_await payload_of(pep, account, std::string(metadata_node), reader, std::string());
-  if (named.has_error()) co_return named.error();
-  std::string id, type;
-  {
-    const auto metadata = xmpp::Stanza::parse(*named);
-    if (!metadata) co_return Answer(std::nullopt);
-    const xmpp::Element info = info_in(*metadata);
-    if (!info || info.attr("id").empty()) co_return Answer(std::nullopt);
-    id = info.attr("id");
-    type = info.attr("type");
-  }
+  const auto name = co_await read_avatar_name(pep, account, reader);
+  if (name.has_error()) co_return name.error();
+  const auto& [id, type] = *name;
+  if (id.empty()) co_return Answer(std::nullopt);
   const auto kept =
       co_await payload_of(pep, std::move(account), std::string(data_node), std::move(reader), id);
   if (kept.has_error()) co_return kept.error();
@@ -134,9 +135,10 @@ asio::awaitable<PepResult<void>> set_avatar(Pep& pep, xmpp::Jid account,
            xmpp::escape_attr(avatar->type) + "'/>";
   }
   Pep::Publication metadata;
-  metadata.node = metadata_node;
-  metadata.item = {avatar ? avatar->id : before,
-                   "<metadata xmlns='" + std::string(metadata_node) + "'>" + info + "</metadata>"};
+  metadata.node = avatar_metadata;
+  metadata.item = {
+      avatar ? avatar->id : before,
+      "<metadata xmlns='" + std::string(avatar_metadata) + "'>" + info + "</metadata>"};
   co_return co_await publish(pep, std::move(account), std::move(metadata), here);
 }
 

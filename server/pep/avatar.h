@@ -22,6 +22,21 @@ struct Avatar {
   static std::optional<Avatar> parse(std::string_view type, std::string_view binval);
 };
 
+inline constexpr const char* avatar_metadata = "urn:xmpp:avatar:metadata";
+
+/// Of the pictures that a `<metadata/>` names, the one that is here and nowhere else (XEP-0398
+/// §4.1). Empty when it names none.
+xmpp::Element avatar_info(xmpp::Element metadata);
+
+/// What the account says of its avatar: `id` and `type` as in Avatar, empty where it has none.
+struct AvatarName {
+  std::string id{}, type{};
+};
+
+/// As far as the reader, a bare JID, may see it; the picture itself is not read.
+asio::awaitable<PepResult<AvatarName>> read_avatar_name(Pep& pep, xmpp::Jid account,
+                                                        xmpp::Jid reader);
+
 /// The account's, if it has one that the reader, a bare JID, may see.
 asio::awaitable<PepResult<std::optional<Avatar>>> read_avatar(Pep& pep, xmpp::Jid account,
                                                               xmpp::Jid reader);

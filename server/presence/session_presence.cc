@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/log/log.h"
+#include "server/presence/photo_hash.h"
 #include "server/roster/roster_xml.h"
 #include "server/router/blocked_reply.h"
 #include "xmpp/namespaces.h"
@@ -66,6 +67,7 @@ void SessionPresence::on_sent(const xmpp::Stanza& stanza, bool has_to, const xmp
   if (sent.xml.size() > presence_bytes_max) {
     return refuse(std::move(sent), xmpp::StanzaErrorCondition::policy_violation);
   }
+  if (type.empty()) sent.xml = with_photo_hash(sent.xml, photo_);
   if (has_to) {
     if (type == "probe") return;  // RFC 6121 §4.3: probes are the servers' to send.
     if (const auto kind = subscription_request(type))
@@ -150,6 +152,7 @@ asio::awaitable<std::optional<Roster>> SessionPresence::read_roster(xmpp::Jid ac
 
 // RFC 6121 §4.2.2: initial presence goes to those who see us, and asks for that of those we see.
 asio::awaitable<void> SessionPresence::meet_contacts(xmpp::Jid account, std::uint64_t round) {
+  co_await photo_read(account);
   const auto roster = co_await read_roster(std::move(account), round);
   if (!roster) co_return;
   adopt(*roster);
@@ -293,7 +296,9 @@ void SessionPresence::resume(PresenceState state) {
   state.blocked = std::move(state_.blocked);
   state_ = std::move(state);
   // The former one was still reading them.
-  if (!state_.last.empty() && !state_.contacts) spawn(meet_contacts(jid_.bare(), ++round_));
+  if (state_.last.empty()) return;
+  if (!state_.contacts) return spawn(meet_contacts(jid_.bare(), ++round_));
+  spawn(photo_read(jid_.bare()));
 }
 
 PresenceState SessionPresence::hand_over() {

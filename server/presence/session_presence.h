@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/blocking/block_table.h"
+#include "server/pep/pep.h"
 #include "server/presence/contact_list.h"
 #include "server/presence/last_activity.h"
 #include "server/roster/rosters.h"
@@ -27,6 +28,7 @@ struct PresenceServices {
   Router& router;
   Rosters& rosters;
   LastActivities& last_activities;
+  Pep& pep;
 };
 
 /// What of a session's presence moves with it.
@@ -76,6 +78,10 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
   /// any more sees it again (XEP-0191 §3.3, §3.4).
   void on_block_list();
 
+  /// The account's avatar is another now; empty for none. Who sees the session is told (XEP-0398
+  /// §5).
+  void on_avatar(const std::string& hash);
+
   /// These sessions ended with their node, which told nobody: those that this one saw are now told
   /// to its client.
   void on_gone(const GoneSessions& gone);
@@ -100,6 +106,7 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
   void queue_request(SubscriptionRequest kind, RoutedStanza sent, const xmpp::Stanza& stanza);
   asio::awaitable<void> carry_out_requests(xmpp::Jid account);
 
+  asio::awaitable<void> photo_read(xmpp::Jid account);
   asio::awaitable<void> meet_contacts(xmpp::Jid account, std::uint64_t round);
   asio::awaitable<void> read_contacts_again(xmpp::Jid account, std::uint64_t round);
   asio::awaitable<std::optional<Roster>> read_roster(xmpp::Jid account, std::uint64_t round);
@@ -128,6 +135,7 @@ class SessionPresence : public std::enable_shared_from_this<SessionPresence> {
   SessionRecord& record_;
 
   PresenceState state_;
+  std::string photo_;            // The hash of the account's avatar, once it is known.
   std::uint64_t round_ = 0;      // Counts initial presences: whose reading is still wanted.
   std::list<Request> requests_;  // The first one is being carried out.
   bool has_left_ = false;

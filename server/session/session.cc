@@ -63,7 +63,7 @@ replication::Position Session::bind() {
   presence_ = std::make_shared<SessionPresence>(
       home_,
       PresenceServices{services_.directory, services_.router, services_.rosters,
-                       services_.last_activities},
+                       services_.last_activities, services_.pep},
       jid_, record_);
   return position;
 }

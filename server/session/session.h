@@ -182,7 +182,8 @@ class Session final : public Recipient {
   bool take_push(const RoutedStanza& push);
   std::optional<RoutedStanza> caps_question(const xmpp::Stanza& presence);
   void on_caps(const xmpp::Stanza& presence, bool is_initial);
-  bool wants_headline(const RoutedStanza& message) const;
+  bool wants_headline(const RoutedStanza& message);
+  void note_avatar(const RoutedStanza& message);
   void send_last_items();
   RoutedStanza sent_by_client(const xmpp::Stanza& stanza, xmpp::Jid to) const;
   void reply_error(const xmpp::Stanza& stanza, xmpp::StanzaErrorCondition condition,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/log/log.h"
+#include "server/pep/avatar.h"
 #include "server/roster/accounts.h"
 #include "server/router/stored_message.h"
 #include "server/session/session.h"
@@ -82,7 +83,8 @@ void Session::on_caps(const xmpp::Stanza& presence, bool is_initial) {
   if (filter_ && (is_initial || filter_->has_changed())) send_last_items();
 }
 
-bool Session::wants_headline(const RoutedStanza& message) const {
+bool Session::wants_headline(const RoutedStanza& message) {
+  if (message.from.str() == jid_.bare_str()) note_avatar(message);
   const bool wants_events = filter_ && filter_->wants_anything();
   if (!wants_events && !interests_.carbons) return false;
   const auto parsed = xmpp::Stanza::parse(message.xml);
@@ -90,6 +92,19 @@ bool Session::wants_headline(const RoutedStanza& message) const {
   const xmpp::Element event = parsed->root().child("event", xmpp::ns::pubsub_event);
   if (!event) return interests_.carbons;
   return wants_events && filter_->wants(event.first_child().attr("node"));
+}
+
+// News of the account's own avatar: what others see of it stands in the session's presence.
+void Session::note_avatar(const RoutedStanza& message) {
+  if (message.xml.view().find(avatar_metadata) == std::string_view::npos) return;
+  const auto parsed = xmpp::Stanza::parse(message.xml);
+  if (!parsed) return;
+  const xmpp::Element items =
+      parsed->root().child("event", xmpp::ns::pubsub_event).child("items", xmpp::ns::pubsub_event);
+  if (items.attr("node") != avatar_metadata || !presence_) return;
+  const xmpp::Element metadata =
+      items.child("item", xmpp::ns::pubsub_event).child("metadata", avatar_metadata);
+  presence_->on_avatar(std::string(avatar_info(metadata).attr("id")));
 }
 
 // XEP-0163 §4.3: what was published while nobody was here.

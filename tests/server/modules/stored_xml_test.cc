@@ -17,7 +17,8 @@ class StoredXml : public OneNode {
     client.take();
     send(client, "<iq type='" + type + "' id='q'" + (to.empty() ? "" : " to='" + to + "'") + ">" +
                      payload + "</iq>");
-    const auto whole = client.take_whole();
+    auto whole = client.take_whole();
+    std::erase_if(whole, [](const std::string& other) { return !other.starts_with("<iq"); });
     if (whole.size() != 1) return std::to_string(whole.size()) + " answers";
     if (in_short(whole.front()).starts_with("error")) return in_short(whole.front());
     const auto stanza = xmpp::Stanza::parse(whole.front());
@@ -143,6 +144,37 @@ TEST_F(AvatarTest, IsThePhotoThatAVcardIsSetWith) {
   EXPECT_EQ(ask(*juliet, "set", vcard_of("<FN>J</FN>")), "");
   EXPECT_EQ(ask(*juliet, "get", empty), vcard_of("<FN>J</FN>"));
   EXPECT_NE(items(*juliet, "urn:xmpp:avatar:metadata").find("<metadata"), std::string::npos);
+}
+
+// XEP-0398 §5
+TEST_F(AvatarTest, IsNamedInPresenceByItsHash) {
+  const std::string named =
+      "<x xmlns='vcard-temp:x:update'><photo>" + std::string(jpeg_hash) + "</photo></x>";
+  auto juliet = log_in("juliet@localhost/balcony");
+  auto romeo = log_in("romeo@localhost/orchard");
+  befriend(*juliet, *romeo);
+  const auto seen = [&] {
+    std::string all;
+    for (const std::string& stanza : romeo->take_whole()) {
+      if (stanza.starts_with("<presence")) all += stanza + "\n";
+    }
+    return all;
+  };
+  seen();
+  ask(*juliet, "set", vcard_of("<PHOTO><BINVAL>/9j/AAEC</BINVAL></PHOTO>"));
+  EXPECT_NE(seen().find(named), std::string::npos) << "a change is told";
+  auto tablet = log_in("juliet@localhost/tablet");
+  EXPECT_NE(seen().find(named), std::string::npos) << "the next session tells it";
+  send(*juliet, "<presence><x xmlns='vcard-temp:x:update'/><show>away</show></presence>");
+  EXPECT_NE(seen().find(named), std::string::npos) << "the client knows nothing of it";
+  send(*juliet, "<presence><x xmlns='vcard-temp:x:update'><photo/></x></presence>");
+  EXPECT_EQ(seen().find(named), std::string::npos) << "the client wants none";
+  send(*juliet, "<presence/>");
+  seen();
+  ask(*juliet, "set", vcard_of(""));
+  const std::string after = seen();
+  EXPECT_NE(after.find("<presence"), std::string::npos);
+  EXPECT_EQ(after.find("vcard-temp:x:update"), std::string::npos) << after;
 }
 
 TEST_F(AvatarTest, IsNoPhotoThatIsNoPictureOrElsewhere) {
