@@ -195,7 +195,7 @@ struct AdminConfig {
 /// `--help`, its place in the file and its entry in docs/configuration.md.
 struct Config {
   std::vector<std::string> domains = {"localhost"};  ///< Served here; the first is the main one.
-  std::size_t loops = 0;                             ///< Event loops; 0 is one a core.
+  std::size_t loops = 0;                             ///< Event loops; 0 is one for two cores.
   NodeConfig node;
   TlsConfig tls;
   LogConfig log;

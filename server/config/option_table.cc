@@ -110,7 +110,7 @@ std::vector<Option> make_table() {
       list("", "domains", FIELD(config.domains), wrong_domain,
            "the domains served here; the first is the main one"),
       count("", "loops", FIELD(config.loops), 0, 256,
-            "event loops, each with a thread; 0 is one a core"),
+            "event loops, each with a thread; 0 is one for two cores"),
 
       node_name(
           checked("node", "name", FIELD(config.node.name), wrong_name, "unique in the cluster")),

@@ -23,15 +23,19 @@ std::int64_t seconds_now() {
       .count();
 }
 
-std::size_t loop_count(const Config& config) {
-  if (config.loops > 0) return config.loops;
-  const unsigned cores = std::thread::hardware_concurrency();
-  return cores == 0 ? 1 : cores;
+std::size_t half_the_cores() {
+  return std::max<std::size_t>(1, std::thread::hardware_concurrency() / 2);
 }
 
-BlockingPoolOptions hashing_options(const Config& config) {
+// The other half is for the kernel's share of the network, the links, the database's threads and,
+// for the time of a hash, the pool below. A loop that sleeps is dear to wake: design 0013.
+std::size_t loop_count(const Config& config) {
+  return config.loops > 0 ? config.loops : half_the_cores();
+}
+
+BlockingPoolOptions hashing_options() {
   BlockingPoolOptions options;
-  options.threads = std::max<std::size_t>(1, loop_count(config) / 2);
+  options.threads = half_the_cores();
   return options;
 }
 
@@ -69,7 +73,7 @@ ServerNode::ServerNode(asio::io_context& control, const Config& config, Options 
                [this](const std::string& holder) { return is_alive(holder); }),
       archive_(*storage_, Roster::contacts_in, config.archive.expire_after),
       documents_(*storage_),
-      hashing_(hashing_options(config)),
+      hashing_(hashing_options()),
       cluster_(config,
                {options_.version, options_.peer_secret, options_.mysql_password,
                 start_stamp(config, options_.mysql_password), options_.peer_tls},
