@@ -30,6 +30,7 @@ ClusterRecord two_nodes() {
   record.mysql.socket = "/tmp/mysql.sock";
   record.mysql.process = {12, 102};
   record.accounts = {"load", "secret", 2000};
+  record.settings = {"archive-enabled=false"};
   return record;
 }
 
@@ -45,6 +46,7 @@ TEST(ClusterFile, ReadsBackWhatWasWritten) {
   EXPECT_EQ(read->accounts, written.accounts);
   EXPECT_EQ(read->supervisor, written.supervisor);
   EXPECT_EQ(read->program, written.program);
+  EXPECT_EQ(read->settings, written.settings);
 }
 
 // What loadgen/ reads: addresses spelt out, processes by pid and start time.

@@ -163,13 +163,14 @@ Result<void> Fleet::launch(std::string node, std::filesystem::path program) {
   if (auto free = ports_free(record); !free) return free.error();
   const auto config = write_node_config(record_, record);
   if (!config) return config.error();
-  const auto child =
-      Child::start(loop_, {.arguments = {program.string(), "--config=" + config->string()},
-                           .environment = {},
-                           .output = log_of(record_, node),
-                           .input = {},
-                           .folder = record_.node_folder(node),
-                           .parent_death_signal = SIGKILL});
+  std::vector<std::string> arguments = {program.string(), "--config=" + config->string()};
+  for (const std::string& setting : record_.settings) arguments.push_back("--" + setting);
+  const auto child = Child::start(loop_, {.arguments = std::move(arguments),
+                                          .environment = {},
+                                          .output = log_of(record_, node),
+                                          .input = {},
+                                          .folder = record_.node_folder(node),
+                                          .parent_death_signal = SIGKILL});
   if (!child) return child.error();
   if (record_.gates) {
     if (auto opened = gates_.open(record); !opened) {

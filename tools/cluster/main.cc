@@ -61,6 +61,9 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 1'000'000));
   up_command->add_flag("--gates", up.gates, "paths between nodes can be cut: `cut n1 n2`");
   up_command->add_flag("--peer-tls", up.peer_tls, "TLS on the links between the nodes");
+  up_command
+      ->add_option("--set", up.settings, "of all nodes, as archive-enabled=false; again for more")
+      ->allow_extra_args(false);
   up_command->add_flag("--detach", up.detach, "return once ready; `down` ends it");
   up_command->add_flag("--keep", up.keep, "Ctrl-C keeps the folder");
 

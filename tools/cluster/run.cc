@@ -119,6 +119,7 @@ int run_up(const Invocation& invocation, const UpOptions& up) {
                             .mysql = std::nullopt,
                             .gates = up.gates,
                             .peer_tls = up.peer_tls,
+                            .settings = up.settings,
                             .keep = up.keep || up.detach,
                             .command = invocation.called_as};
   if (!up.mysql.empty()) {

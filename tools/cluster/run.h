@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "tools/cluster/commands.h"
 
@@ -14,6 +15,7 @@ struct UpOptions {
   std::uint64_t accounts = 0;
   bool gates = false;
   bool peer_tls = false;
+  std::vector<std::string> settings;
   bool detach = false;
   bool keep = false;
 };

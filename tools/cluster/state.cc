@@ -7,6 +7,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <boost/json/value_from.hpp>
 #include <boost/json/value_to.hpp>
 #include <cerrno>
 #include <exception>
@@ -109,6 +110,7 @@ json::object to_json(const ClusterRecord& record) {
            {{"pid", record.supervisor.pid}, {"start_ticks", record.supervisor.start_ticks}}},
           {"gates", record.gates},
           {"peer_tls", record.peer_tls},
+          {"settings", json::value_from(record.settings)},
           {"nodes", std::move(nodes)},
           {"mysql",
            {{"external", mysql.external},
@@ -140,6 +142,7 @@ Result<ClusterRecord> cluster_from_json(const json::object& object) {
     record.supervisor = process_at(object.at("supervisor").as_object());
     record.gates = object.at("gates").as_bool();
     record.peer_tls = object.at("peer_tls").as_bool();
+    record.settings = json::value_to<std::vector<std::string>>(object.at("settings"));
     for (const json::value& node : object.at("nodes").as_array()) {
       record.nodes.push_back(node_from_json(node.as_object()));
     }

@@ -65,6 +65,8 @@ struct ClusterRecord {
   AccountsRecord accounts;
   bool gates = false;     // A gate before each node's peers; see gates.h.
   bool peer_tls = false;  // TLS on the links between the nodes.
+  /// Beside what the configuration file of each node says: flags of meerkatd without their dashes.
+  std::vector<std::string> settings;
 
   [[nodiscard]] std::filesystem::path node_folder(const std::string& node) const {
     return folder / node;

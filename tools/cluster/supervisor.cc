@@ -123,6 +123,7 @@ asio::awaitable<Result<Reply>> Supervisor::bring_up(Progress progress) {
   record_.program = options_.program;
   record_.gates = options_.gates;
   record_.peer_tls = options_.peer_tls;
+  record_.settings = options_.settings;
   record_.supervisor = find_process(getpid()).value_or(ProcessKey{});
   if (const auto secrets = ensure_secrets(record_); !secrets) co_return secrets.error();
   const auto certificates = ensure_certificates(record_.folder, record_.domain);

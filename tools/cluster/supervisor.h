@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tools/cluster/control_server.h"
 #include "tools/cluster/database.h"
@@ -32,6 +33,7 @@ struct SupervisorOptions {
   std::optional<MysqlUrl> mysql;       // Absent: a private server.
   bool gates = false;                  // See gates.h.
   bool peer_tls = false;               // On the links between the nodes.
+  std::vector<std::string> settings;   // Of all nodes; see ClusterRecord.
   bool keep = false;                   // Keep the folder when it ends by a signal.
   std::string command = "cluster";     // How this program was called, for hints.
 };
