@@ -84,6 +84,11 @@ void Conductor::phase_figures(PhaseRecord& phase) {
   const double took = in_seconds(phase.ended - phase.began);
   if (!fleet_.knows_processes() || took <= 0) return;
   phase.figures["server_cpu_cores"] = phase.cpu_seconds / took;
+  // Only where the ramp logs in and does not make the accounts too.
+  if (phase.name == "ramp" && phase.logins >= samples_min &&
+      !options_.shard.client.register_accounts) {
+    figure("server_cpu_ms_per_login", phase.cpu_seconds / static_cast<double>(phase.logins) * 1e3);
+  }
   if (phase.received >= samples_min) {
     const double cost = phase.cpu_seconds / static_cast<double>(phase.received);
     phase.figures["server_cpu_us_per_message"] = cost * 1e6;

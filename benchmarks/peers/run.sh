@@ -8,8 +8,8 @@
 # Meerkat runs without its archive, but for meerkat-archive: that and meerkat-mysql have a MariaDB of
 # their own, and say after the report what it cost and how many messages the archives got.
 #
-# PEER_TLS=off goes without TLS (default: starttls). PEER_LOOPS: Meerkat's event loops (default: one
-# a core). PEER_BIN: where the built programs are (default: Bazel's folder). PEER_PORT: 27222.
+# PEER_TLS=off goes without TLS (default: starttls). PEER_LOOPS: Meerkat's event loops (default: its
+# own). PEER_BIN: where the built programs are (default: Bazel's folder). PEER_PORT: 27222.
 # Needs, for the other servers: apt-get install prosody lua-sec ejabberd (they need not run).
 set -eu
 
