@@ -1,4 +1,4 @@
-// What a ServerNode tells of itself: status, the report to its peers, metrics.
+// What a ServerNode tells of itself: state, health, status, the report to its peers, metrics.
 
 #include <algorithm>
 #include <map>
@@ -6,6 +6,65 @@
 #include "server/node/server_node.h"
 
 namespace server {
+namespace {
+
+constexpr auto loop_stuck_after = std::chrono::seconds(10);  // ux.md: /livez
+
+}  // namespace
+
+std::string ServerNode::state_name() const {
+  switch (state_.load()) {
+    case State::starting:
+      return "starting";
+    case State::joining:
+      return "joining";
+    case State::ready:
+      return "ready";
+    case State::cordoned:
+      return "cordoned";
+    case State::draining:
+      return "draining";
+  }
+  return "unknown";
+}
+
+bool ServerNode::is_live() const {
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& loop : loops_) {
+    if (now - loop->loop.last_tick() > loop_stuck_after) return false;
+  }
+  return true;
+}
+
+Readiness ServerNode::readiness() const {
+  using Check = ReadinessCheck;
+  Readiness readiness;
+  const State state = state_.load();
+  const bool has_started = state != State::starting;
+  readiness.checks.push_back(
+      {"listening", has_started ? Check::State::ok : Check::State::failed, ""});
+  if (cluster_.is_registry_used()) {
+    readiness.checks.push_back(
+        {"lease", cluster_.is_listed() ? Check::State::ok : Check::State::failed,
+         cluster_.is_listed() ? "" : "not listed yet, or the name is taken"});
+  }
+  const bool has_joined = has_started && state != State::joining;
+  readiness.checks.push_back({"joined", has_joined ? Check::State::ok : Check::State::failed,
+                              has_joined ? "" : "still catching up with the peers"});
+  if (config_.mysql) {
+    readiness.checks.push_back({"mysql",
+                                storage_->available() ? Check::State::ok : Check::State::degraded,
+                                storage_->available() ? "" : "away; live chat goes on"});
+  }
+  const bool is_out = state == State::cordoned || state == State::draining;
+  readiness.checks.push_back(
+      {"cordon", is_out ? Check::State::failed : Check::State::ok, is_out ? state_name() : ""});
+  return readiness;
+}
+
+std::vector<NodeEvent> ServerNode::events(std::uint64_t after) const {
+  return events_.after(after);
+}
 
 NodeReport ServerNode::report() const {
   NodeReport report;
