@@ -13,7 +13,7 @@ meerkat-tls. Figures:
   limit    the highest rate that keeps 99 of 100 deliveries under 20 ms with nothing lost, a tenth apart
 
 The servers have turns within a run, so that all meet the same machine. meerkat-archive keeps each
-message in the archives of both people, in a MariaDB whose CPU is not counted; meerkat-mysql is the
+message in the archives of both people, in a MariaDB whose CPU is said apart; meerkat-mysql is the
 same without the archive. benchmarks/peers/run.sh has the servers' configurations. Builds what it
 needs, with MEERKAT_BAZEL_FLAGS.
 """
@@ -75,6 +75,9 @@ def run(server, scenario, *options):
             check=False)
         if done.returncode not in MEASURED:
             raise SystemExit(f"{server} {scenario}: exit code {done.returncode}\n{done.stdout}")
+        for line in done.stdout.splitlines():
+            if line.startswith("database: "):
+                print(f"  {line}", file=sys.stderr)
         with open(f"{folder}/run/latest/report.json", encoding="utf-8") as file:
             return done.returncode, json.load(file)
 
