@@ -100,19 +100,18 @@ asio::awaitable<PepResult<AvatarName>> read_avatar_name(Pep& pep, xmpp::Jid acco
 
 asio::awaitable<PepResult<std::optional<Avatar>>> read_avatar(Pep& pep, xmpp::Jid account,
                                                               xmpp::Jid reader) {
-  using Answer = PepResult<std::optional<Avatar>>;
   const auto name = co_await read_avatar_name(pep, account, reader);
   if (name.has_error()) co_return name.error();
   const auto& [id, type] = *name;
-  if (id.empty()) co_return Answer(std::nullopt);
+  if (id.empty()) co_return std::optional<Avatar>();
   const auto kept =
       co_await payload_of(pep, std::move(account), std::string(data_node), std::move(reader), id);
   if (kept.has_error()) co_return kept.error();
   const auto data = xmpp::Stanza::parse(*kept);
-  if (!data || !data->root().is("data", data_node)) co_return Answer(std::nullopt);
+  if (!data || !data->root().is("data", data_node)) co_return std::optional<Avatar>();
   auto avatar = Avatar::parse(type, data->root().text());
   if (avatar && avatar->id != id) avatar.reset();  // XEP-0398 §4.1
-  co_return Answer(std::move(avatar));
+  co_return std::move(avatar);
 }
 
 asio::awaitable<PepResult<void>> set_avatar(Pep& pep, xmpp::Jid account,
