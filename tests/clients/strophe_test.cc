@@ -197,6 +197,10 @@ TEST(Libstrophe, GoesOnWithItsSessionOnTheOtherNode) {
     juliet.connect(gate.port());
     ASSERT_TRUE(
         runs_until(context.get(), [&] { return romeo.is_connected && juliet.is_connected; }));
+    // The connection is said to stand before <enabled/> has come: without it nothing can be
+    // resumed.
+    juliet.ping("localhost");
+    ASSERT_TRUE(runs_until(context.get(), [&] { return !juliet.pong.empty(); }));
     ASSERT_TRUE(reaches(context.get(), romeo, juliet, "before"));
     gate.cut();
     ASSERT_TRUE(runs_until(context.get(), [&] { return juliet.is_disconnected; }));
